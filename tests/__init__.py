@@ -1,0 +1,1 @@
+"""The tests, their backends and their simulation. Run them with `make test`."""
