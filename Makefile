@@ -1,96 +1,135 @@
-# Everything here installs what it needs by itself. A fresh machine needs Python 3.11 or later (with venv and pip) and make.
+# A fresh machine needs make and Python 3.11 or later with venv and pip; every target installs the rest by itself.
+#
+#   make demo ORDER=my-order.json        make test PYTEST_ARGS='-k push -x'
+#   make test PYTHON=python3.13 VENV=.venv-3.13        another Python, in an environment of its own
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
 UV_VENV := .venv-uv
 UV_VERSION := 0.13.9
-ASL_VALIDATOR_VERSION := 4.0.0
-STAMP := $(VENV)/installed
-SAM_STAMP := $(SAM_VENV)/installed
-UV_STAMP := $(UV_VENV)/$(UV_VERSION)
+NODE_TOOLS := .tools
 
-# What the targets hand on: make demo ORDER=my.json ITEMS=500, make test PYTEST_ARGS='-k push -x'
 ORDER ?=
 ITEMS ?=
 WORKFLOW ?=
 PYTEST_ARGS ?=
 WORKERS ?= 2
 
+# Empty files that say that an environment holds what its lock file lists.
+STAMP := $(VENV)/installed
+SAM_STAMP := $(SAM_VENV)/installed
+UV_STAMP := $(UV_VENV)/installed-$(UV_VERSION)
+NODE_STAMP := $(NODE_TOOLS)/installed
+
 ##@ Use it
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: $(STAMP) ## Run the example workflow on a local stack (ORDER=file.json ITEMS=500 WORKFLOW=name)
+demo: $(STAMP) ## Run the example workflow on a local stack (ORDER=file.json, ITEMS=500, WORKFLOW=name)
 	@$(BIN)/python -m infra.local.demo $(if $(ORDER),--order '$(ORDER)') $(if $(ITEMS),--items '$(ITEMS)') $(if $(WORKFLOW),--workflow '$(WORKFLOW)')
 
 .PHONY: local
-local: $(STAMP) ## Keep a local stack up and print how to point boto3 and the AWS CLI at it
+local: $(STAMP) ## Keep a local stack up; prints how to point boto3 and the AWS CLI at it
 	@$(BIN)/python -m infra.local
 
 ##@ Test it
 
 .PHONY: test
-test: $(STAMP) ## Run every test but the long proofs and SAM in containers (PYTEST_ARGS='-k push')
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+test: $(STAMP) ## Run the tests (PYTEST_ARGS='-k push -x')
+	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 .PHONY: test-sam
-test-sam: $(STAMP) $(SAM_STAMP) ## Run the functions in containers with SAM local
-	$(BIN)/python -m pytest -m sam $(PYTEST_ARGS)
+test-sam: $(STAMP) $(SAM_STAMP) ## Run the functions with SAM local, in containers
+	@$(BIN)/python -m pytest -m sam $(PYTEST_ARGS)
 
 .PHONY: prove
-prove: $(STAMP) ## Run the long proofs: simulation, races and faults at full length
-	$(BIN)/python -m pytest -n $(WORKERS) -m prove $(PYTEST_ARGS)
+prove: $(STAMP) ## Run the proofs at full length: simulation, races, faults
+	@$(BIN)/python -m pytest -n $(WORKERS) -m prove $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## Measure speed and cost on DynamoDB Local against their targets
-	$(BIN)/python -m tests.bench
+bench: $(STAMP) ## Measure speed and cost on DynamoDB Local, beside their targets
+	@$(BIN)/python -m tests.bench
 
 ##@ Work on it
 
 .PHONY: check
-check: $(STAMP) ## Formatting, lint, types, template and state machines
+check: $(STAMP) $(SAM_STAMP) ## Check format, lint, types, template and state machines
+	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 $(SAM_VENV)/bin/sam validate --lint --template template.yaml
+	@if command -v npm >/dev/null; then \
+	  $(MAKE) --no-print-directory --silent $(NODE_STAMP); \
+	  echo '$(BIN)/python -m tests.checks.state_machines'; \
+	  $(BIN)/python -m tests.checks.state_machines $(NODE_TOOLS)/node_modules/.bin/asl-validator; \
+	else \
+	  echo 'SKIPPED: infra/statemachines is not validated, because asl-validator needs npm and there is none here'; \
+	fi
 
-# --no-deps: the lock file names every package. --no-compile: Python compiles what it imports.
-PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-deps --no-compile --require-hashes
+.PHONY: format
+format: $(STAMP) ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
 
-define make_venv
+.PHONY: lock
+lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: with the newest versions)
+	$(UV_COMPILE) pyproject.toml --extra handlers --group dev -o requirements-dev.lock
+	$(UV_COMPILE) --group sam -o requirements-sam.lock
+	$(UV_COMPILE) pyproject.toml --extra handlers -c requirements-dev.lock $(NOT_BUNDLED) -o functions/requirements.txt
+
+.PHONY: build
+build: $(STAMP) ## Build the wheel and the source archive into dist/
+	$(BIN)/hatchling build
+
+.PHONY: clean
+clean: ## Remove everything that make made, environments too
+	rm -rf $(VENV) $(SAM_VENV) $(UV_VENV) $(NODE_TOOLS) .cache .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --no-deps: the lock names every package. --no-compile: Python compiles what it imports. pip, not uv, because it
+# heeds the mirrors that pip.conf names.
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "runstore needs Python 3.11 or later and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true). Name another one: make PYTHON=python3.13 ..." >&2; exit 1; }
-	@echo 'Installing into $(1) from $(2) ...'
-	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || { echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install python3-venv." >&2; exit 1; }
-	@$(1)/bin/python $(PIP_INSTALL) -r $(2)
+	  echo "runstore needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." \
+	    "Name another one: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@echo 'Installing $(2) into $(1), about a minute ...'
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || { \
+	  echo "'$(PYTHON) -m venv' failed; Debian and Ubuntu have it in the package python3-venv." >&2; exit 1; }
+	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-compile --require-hashes -r $(2)
 endef
 
-# The path file puts functions/ on sys.path, so `import runstore` is the source that is deployed.
+# The path file puts functions/ on sys.path: `import runstore` is then the source that is deployed.
 $(STAMP): requirements-dev.lock
-	$(call make_venv,$(VENV),requirements-dev.lock)
-	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "runstore.pth").write_text("../../../../functions\n")'
+	$(call install,$(VENV),$<)
+	@$(BIN)/python -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("purelib"), "runstore.pth").write_text("$(CURDIR)/functions\n")'
 	@touch $@
 
 $(SAM_STAMP): requirements-sam.lock
-	$(call make_venv,$(SAM_VENV),requirements-sam.lock)
+	$(call install,$(SAM_VENV),$<)
+	@touch $@
+
+$(NODE_STAMP): tests/checks/package.json tests/checks/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@npm ci --prefix $(@D) --silent --no-audit --no-fund </dev/null
 	@touch $@
 
 $(UV_STAMP):
-	$(PYTHON) -m venv $(UV_VENV)
-	$(UV_VENV)/bin/python -m pip install -qq uv==$(UV_VERSION)
+	@$(PYTHON) -m venv $(UV_VENV)
+	@$(UV_VENV)/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
 
-UV_COMPILE := $(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock'
-
-.PHONY: lock
-lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: newest versions)
-	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra handlers --group dev -o requirements-dev.lock
-	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group sam -o requirements-sam.lock
+# One lock for every supported Python, and no index in it.
+UV_COMPILE = $(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+# What Lambda's Python runtimes bring. jmespath stays: Powertools names it, and pip wants a hash for all that is named.
+NOT_BUNDLED := $(addprefix --no-emit-package=,boto3 botocore s3transfer urllib3 python-dateutil six)

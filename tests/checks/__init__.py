@@ -1,0 +1,1 @@
+"""Checks that no linter makes; run by `make check`."""
