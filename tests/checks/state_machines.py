@@ -36,7 +36,9 @@ def problem(validator: str, path: Path) -> str | None:
         result = subprocess.run(
             [validator, "--json-path", file.name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
-    return None if result.returncode == 0 else f"{result.stdout}{result.stderr}".strip()
+    if result.returncode == 0:
+        return None
+    return f"{result.stdout}{result.stderr}".strip() or "refused without a reason"
 
 
 def main(validator: str) -> int:
