@@ -85,6 +85,7 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: with the newest versions)
 	$(UV_COMPILE) pyproject.toml --extra handlers --group dev -o requirements-dev.lock
 	$(UV_COMPILE) --group sam -o requirements-sam.lock
+	$(UV_COMPILE) --group pip -o requirements-pip.lock
 	$(UV_COMPILE) pyproject.toml --extra handlers -c requirements-dev.lock $(NOT_BUNDLED) -o functions/requirements.txt
 
 .PHONY: build
@@ -98,23 +99,26 @@ clean: ## Remove everything that make made, environments too
 
 # --no-deps: the lock names every package. --no-compile: Python compiles what it imports. pip, not uv, because it
 # heeds the mirrors that pip.conf names.
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-deps --no-compile --require-hashes
+
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "runstore needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." \
 	    "Name another one: make PYTHON=python3.13 ..." >&2; exit 1; }
-	@echo 'Installing $(2) into $(1), about a minute ...'
+	@echo 'Installing $(2) into $(1), half a minute or so ...'
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || { \
 	  echo "'$(PYTHON) -m venv' failed; Debian and Ubuntu have it in the package python3-venv." >&2; exit 1; }
-	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-compile --require-hashes -r $(2)
+	@$(1)/bin/python $(PIP_INSTALL) -r requirements-pip.lock
+	@$(1)/bin/python $(PIP_INSTALL) -r $(2)
 endef
 
 # The path file puts functions/ on sys.path: `import runstore` is then the source that is deployed.
-$(STAMP): requirements-dev.lock
+$(STAMP): requirements-dev.lock requirements-pip.lock
 	$(call install,$(VENV),$<)
 	@$(BIN)/python -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("purelib"), "runstore.pth").write_text("$(CURDIR)/functions\n")'
 	@touch $@
 
-$(SAM_STAMP): requirements-sam.lock
+$(SAM_STAMP): requirements-sam.lock requirements-pip.lock
 	$(call install,$(SAM_VENV),$<)
 	@touch $@
 

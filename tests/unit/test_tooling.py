@@ -12,8 +12,8 @@ from tests.checks import state_machines
 
 ROOT = Path(__file__).parents[2]
 DEV_LOCK = ROOT / "requirements-dev.lock"
-SAM_LOCK = ROOT / "requirements-sam.lock"
 BUNDLE = ROOT / "functions" / "requirements.txt"
+LOCKS = [*sorted(ROOT.glob("requirements-*.lock")), BUNDLE]
 # boto3 and what it needs; jmespath is one of these, but Powertools needs it too and pip wants every name hashed.
 RUNTIME = {"boto3", "botocore", "s3transfer", "urllib3", "python-dateutil", "six"}
 
@@ -27,7 +27,7 @@ def pins(lock: Path) -> dict[str, tuple[str, frozenset[str]]]:
     return found
 
 
-@pytest.mark.parametrize("lock", [DEV_LOCK, SAM_LOCK, BUNDLE], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_a_lock_names_hashes_and_no_index(lock: Path) -> None:
     """A lock file works behind any mirror, and pip refuses a package that is not the one that was locked."""
     text = lock.read_text("utf-8")
