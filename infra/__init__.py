@@ -1,0 +1,1 @@
+"""Infrastructure: state machines, the Lambda layer, Terraform, and the local stack for development."""

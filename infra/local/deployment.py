@@ -1,0 +1,143 @@
+"""Deploying template.yaml to the local stack: what `sam build`, `sam package` and `sam deploy` do for AWS.
+
+The template is deployed as it is in the repository; as with `sam package`, only its local paths become S3 locations.
+The functions' folder goes up without the packages of its requirements.txt: they are in this environment.
+"""
+
+import io
+import json
+import subprocess
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.local.server import LocalStackError
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import StackTypeDef
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+
+STACK: Final = "runstore"
+BUCKET: Final = "packages"
+EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file knows: equal files make equal packages
+DEPLOY_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.05
+TTL_ATTRIBUTE: Final = "expires_at"
+
+
+class Packager:
+    """Uploads what a template names by local path."""
+
+    def __init__(self, s3: "S3Client", root: Path) -> None:
+        self._s3 = s3
+        self._root = root
+        self._uploaded: dict[str, str] = {}
+        s3.create_bucket(Bucket=BUCKET)
+
+    def package(self, template_path: Path) -> str:
+        """Return the template as JSON, its local paths replaced by S3 locations."""
+        template: dict[str, Any] = yaml_parse(template_path.read_text(encoding="utf-8"))
+        functions = template.get("Globals", {}).get("Function", {})
+        if "CodeUri" in functions:
+            functions["CodeUri"] = self._folder(functions["CodeUri"])
+        for name, resource in template["Resources"].items():
+            properties = resource.get("Properties", {})
+            if "CodeUri" in properties:
+                properties["CodeUri"] = self._folder(properties["CodeUri"])
+            if "DefinitionUri" in properties:
+                properties["DefinitionUri"] = self._file(properties["DefinitionUri"])
+            if "ContentUri" in properties:
+                properties["ContentUri"] = self._layer(name, properties["ContentUri"], resource["Metadata"])
+        return json.dumps(template)
+
+    def _folder(self, path: str) -> str:
+        return self._once(path, lambda: zipped(self._root / path))
+
+    def _file(self, path: str) -> str:
+        return self._once(path, (self._root / path).read_bytes)
+
+    def _layer(self, name: str, path: str, metadata: Mapping[str, str]) -> str:
+        """Build a layer of BuildMethod makefile, as `sam build` does."""
+        makefile = (self._root / path / "Makefile").resolve()
+        with tempfile.TemporaryDirectory() as artifacts:
+            command = ["make", "--silent", "--makefile", str(makefile), f"build-{name}", f"ARTIFACTS_DIR={artifacts}"]
+            working_directory = self._root / metadata["WorkingDirectory"]
+            made = subprocess.run(command, cwd=working_directory, capture_output=True, text=True, check=False)
+            if made.returncode:
+                raise LocalStackError(f"the layer {name} cannot be built: {made.stderr.strip()}")
+            return self._once(path, lambda: zipped(Path(artifacts)))
+
+    def _once(self, path: str, content: Callable[[], bytes]) -> str:
+        if path not in self._uploaded:
+            key = path.strip("/").replace("/", "-")
+            self._s3.put_object(Bucket=BUCKET, Key=key, Body=content())
+            self._uploaded[path] = f"s3://{BUCKET}/{key}"
+        return self._uploaded[path]
+
+
+def zipped(folder: Path) -> bytes:
+    """Return a folder's files as a zip archive, without what Python compiled."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                entry = zipfile.ZipInfo(str(file.relative_to(folder)), EPOCH)
+                entry.external_attr = 0o644 << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, file.read_bytes())
+    return buffer.getvalue()
+
+
+def deploy(cloudformation: "CloudFormationClient", body: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Create the stack and return its outputs.
+
+    Raises:
+        LocalStackError: A resource could not be created; says which and why.
+    """
+    given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+    try:
+        cloudformation.create_stack(
+            StackName=STACK,
+            TemplateBody=body,
+            Parameters=given,  # type: ignore[arg-type]  # the stubs want their own TypedDict
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        stack = _created(cloudformation)
+    except ClientError as error:
+        raise LocalStackError(f"template.yaml cannot be deployed: {error}") from error
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        raise LocalStackError(f"template.yaml cannot be deployed: {stack['StackStatus']}{_failures(cloudformation)}")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def enable_expiry(dynamodb: "DynamoDBClient", table_name: str) -> None:
+    """Switch TTL on, which ministack leaves out of a template's table."""
+    dynamodb.update_time_to_live(
+        TableName=table_name, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
+    )
+
+
+def _created(cloudformation: "CloudFormationClient") -> "StackTypeDef":
+    deadline = time.monotonic() + DEPLOY_SECONDS
+    while True:
+        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+        if not stack["StackStatus"].endswith("IN_PROGRESS") or time.monotonic() > deadline:
+            return stack
+        time.sleep(POLL_SECONDS)  # the client's own waiter asks once a second at the most
+
+
+def _failures(cloudformation: "CloudFormationClient") -> str:
+    reasons = [
+        f"\n  {event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+        for event in cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+        if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason")
+    ]
+    return "".join(reasons)

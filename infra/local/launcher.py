@@ -1,0 +1,119 @@
+"""The child process of the local stack: ministack on a socket that the parent opened.
+
+Run by `infra.local.server`, never by hand: `python -m infra.local.launcher SOCKET_FD REQUEST_LOG`. Before it
+serves, it mends what ministack lacks for this project:
+
+* An exception of a Python function reaches Step Functions under its class name, as on AWS, and the function's
+  process stays warm. ministack calls every exception `Runtime.HandlerError` and ends the process.
+* Every DynamoDB request that changes or reads items is written to REQUEST_LOG with what it consumed.
+
+It ends when its standard input does, so that it cannot outlive the parent, however that dies.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+from ministack.core import lambda_runtime
+from ministack.services import dynamodb, lambda_svc
+
+EXCEPTION_MARK: Final = "__exception__"
+WORKER_ANSWER: Final = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
+MENDED_ANSWER: Final = (
+    '{"status": "ok", "result": {"__exception__": {"errorMessage": str(e), "errorType": type(e).__name__, '
+    '"stackTrace": traceback.format_exc().splitlines()}}}'
+)
+SECONDS_TO_END: Final = 5.0
+
+
+def name_exceptions() -> None:
+    """Let a failed invocation answer with its exception's class name, as Lambda's runtime does."""
+    script: str = lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001  # ministack offers no hook
+    if script.count(WORKER_ANSWER) != 1:
+        sys.exit("This ministack answers exceptions in a way that the local stack does not know. It needs 1.5.33.")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(WORKER_ANSWER, MENDED_ANSWER)  # noqa: SLF001
+    execute = lambda_svc._execute_function_warm  # noqa: SLF001
+
+    def execute_and_name(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        result: dict[str, Any] = execute(*args, **kwargs)
+        body = result.get("body")
+        if isinstance(body, dict) and EXCEPTION_MARK in body:
+            return {**result, "body": body[EXCEPTION_MARK], "error": True}
+        return result
+
+    lambda_svc._execute_function_warm = execute_and_name  # noqa: SLF001
+
+
+class RequestLog:
+    """One JSON line for every DynamoDB request on items: who asked, what, and the capacity it consumed."""
+
+    READS: Final = {"GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"}
+    WRITES: Final = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+
+    def __init__(self, path: Path) -> None:
+        self._lines = path.open("a", encoding="utf-8", buffering=1)
+        self._serve = dynamodb.handle_request
+
+    async def handle(self, method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
+        """Serve one request, asking for the capacity that it consumes."""
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if operation not in self.READS | self.WRITES:
+            return await self._serve(method, path, headers, body, query)
+        asked = json.dumps({**json.loads(body), "ReturnConsumedCapacity": "TOTAL"}).encode()
+        answer = await self._serve(method, path, headers, asked, query)
+        self._lines.write(json.dumps(self._line(operation, headers, answer)) + "\n")
+        return answer
+
+    def _line(self, operation: str, headers: dict[str, str], answer: Any) -> dict[str, Any]:
+        status, _, body = answer
+        consumed = json.loads(body).get("ConsumedCapacity", [])
+        units = sum(part["CapacityUnits"] for part in (consumed if isinstance(consumed, list) else [consumed]))
+        if status != HTTP_OK and operation in self.WRITES:
+            units = 1.0  # a failed condition consumes what the item would have; the answer does not say it
+        return {
+            "key_id": headers.get("authorization", "").partition("Credential=")[2].partition("/")[0],
+            "operation": operation,
+            "status": status,
+            "read_units": units if operation in self.READS else 0,
+            "write_units": units if operation in self.WRITES else 0,
+        }
+
+
+HTTP_OK: Final = 200
+
+
+def end_with_parent() -> None:
+    """End this process when standard input ends: the parent holds its other side and never writes."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(SECONDS_TO_END)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main() -> None:
+    """Serve until SIGTERM or until the parent is gone."""
+    socket_fd, request_log = sys.argv[1:]
+    end_with_parent()
+    name_exceptions()
+    dynamodb.handle_request = RequestLog(Path(request_log)).handle
+    config = Config()
+    config.bind = [f"fd://{socket_fd}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    asyncio.run(serve(app, config))
+
+
+if __name__ == "__main__":
+    main()

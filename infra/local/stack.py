@@ -1,0 +1,202 @@
+"""The local stack as one object: ministack with template.yaml deployed to it."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import boto3
+from botocore.config import Config
+
+from infra.local.deployment import Packager, deploy, enable_expiry
+from infra.local.server import ACCESS_KEY, REGION, ROOT, LocalStackError, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+RUN_SECONDS: Final = 300.0
+POLL_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution that has ended."""
+
+    arn: str
+    status: str
+    output: Any
+    error: str | None
+    cause: str | None
+
+
+class FunctionError(Exception):
+    """A function raised an exception; `name` is its class, as `ErrorEquals` of Step Functions matches it."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
+
+
+class LocalStack:
+    """template.yaml, running on this machine.
+
+        with LocalStack.start() as stack:
+            stack.invoke("increment_counter", {"runId": "demo", "key": "n"})
+            stack.run("OrderFanout", {"customer": {"id": 1}, "line_items": []})
+
+    Several can run at the same time; each has a port and a folder of its own.
+    """
+
+    def __init__(self, server: Server, outputs: "Mapping[str, str]") -> None:
+        self._server = server
+        self._clients: dict[str, Any] = {}
+        self.outputs = dict(outputs)
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        template: "Path" = ROOT / "template.yaml",
+        parameters: "Mapping[str, str] | None" = None,
+        wait_scale: float = 1.0,
+    ) -> Self:
+        """Start ministack and deploy the template to it: about a second.
+
+        Args:
+            template: The SAM template; its local paths are relative to it.
+            parameters: The template's parameters that differ from their defaults.
+            wait_scale: Factor on the seconds of Wait states and on the intervals of retries; 0 skips them.
+
+        Raises:
+            LocalStackError: Something is missing, does not start or cannot be deployed; says what.
+        """
+        server = Server(wait_scale=wait_scale)
+        stack = cls(server, {})
+        try:
+            body = Packager(stack.client("s3"), template.parent).package(template)
+            stack.outputs = deploy(stack.client("cloudformation"), body, parameters or {})
+            enable_expiry(stack.client("dynamodb"), stack.table_name)
+        except BaseException:
+            server.stop()
+            raise
+        return stack
+
+    def __enter__(self) -> Self:
+        """Return the stack itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        """Stop the stack, whatever happened."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End ministack and every function's process, and remove their files. Safe to call again."""
+        self._server.stop()
+
+    @property
+    def table_name(self) -> str:
+        """The name of the store's table."""
+        return self.outputs["TableName"]
+
+    @property
+    def endpoint(self) -> str:
+        """The URL for AWS_ENDPOINT_URL."""
+        return self._server.endpoint
+
+    @property
+    def pid(self) -> int:
+        """The process id of ministack."""
+        return self._server.pid
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables that point boto3 and the AWS CLI at this stack."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client with every permission, made once per service."""
+        if service not in self._clients:
+            self._clients[service] = boto3.Session().client(  # type: ignore[call-overload]  # any service's name
+                service,
+                endpoint_url=self.endpoint,
+                region_name=REGION,
+                aws_access_key_id=ACCESS_KEY,
+                aws_secret_access_key=ACCESS_KEY,
+                config=Config(read_timeout=RUN_SECONDS, retries={"total_max_attempts": 1}),
+            )
+        return self._clients[service]
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Invoke a function by its entry point's name (`push_item`) and return its result.
+
+        Raises:
+            FunctionError: The function raised an exception.
+        """
+        name = "".join(word.capitalize() for word in function.split("_"))
+        answer = self.client("lambda").invoke(
+            FunctionName=self.outputs[f"{name}FunctionArn"], Payload=json.dumps(event).encode()
+        )
+        result = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise FunctionError(result.get("errorType", "Unknown"), result.get("errorMessage", ""))
+        return result
+
+    def start_execution(self, state_machine: str, document: Any) -> str:
+        """Start a state machine by its resource's name (`OrderFanout`) and return the execution's ARN."""
+        started = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.outputs[f"{state_machine}Arn"], input=json.dumps(document)
+        )
+        arn: str = started["executionArn"]
+        return arn
+
+    def wait(self, execution_arn: str, *, seconds: float = RUN_SECONDS) -> Execution:
+        """Wait for an execution's end.
+
+        Raises:
+            LocalStackError: It still runs after so many seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while (found := self.client("stepfunctions").describe_execution(executionArn=execution_arn))[
+            "status"
+        ] == "RUNNING":
+            if time.monotonic() > deadline:
+                raise LocalStackError(f"{execution_arn} still runs after {seconds:.0f} seconds")
+            time.sleep(POLL_SECONDS)
+        output = json.loads(found["output"]) if found["status"] == "SUCCEEDED" else None
+        return Execution(execution_arn, found["status"], output, found.get("error"), found.get("cause"))
+
+    def run(self, state_machine: str, document: Any) -> Execution:
+        """Start a state machine and wait for its end."""
+        return self.wait(self.start_execution(state_machine, document))
+
+    def items(self, run_id: str) -> list[dict[str, Any]]:
+        """Return every item of a run, in DynamoDB's own form, by a consistent query."""
+        pages = (
+            self.client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self.table_name,
+                ConsistentRead=True,
+                KeyConditionExpression="run_id = :run",
+                ExpressionAttributeValues={":run": {"S": run_id}},
+            )
+        )
+        return [item for page in pages for item in page["Items"]]
+
+    def requests(self) -> "Iterator[dict[str, Any]]":
+        """Yield the DynamoDB requests that the functions have made, oldest first, with what they consumed."""
+        if self._server.request_log.exists():
+            with self._server.request_log.open(encoding="utf-8") as lines:
+                for line in lines:
+                    request = json.loads(line)
+                    if request["key_id"] != ACCESS_KEY:
+                        yield request
