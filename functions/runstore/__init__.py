@@ -1,0 +1,51 @@
+"""Run-scoped state for AWS Step Functions workflows, on DynamoDB.
+
+store = RunStore(execution_arn)
+store.set("customerId", "c-1")
+store.push("results", {"id": 7, "status": "done"}, token="ship-7")
+store.increment("processedCount", token="ship-7")
+"""
+
+from runstore._version import __version__
+from runstore.errors import (
+    ConfigurationError,
+    CounterRangeError,
+    IncompleteCompletionError,
+    InvalidKeyError,
+    InvalidRequestError,
+    InvalidRunIdError,
+    InvalidTokenError,
+    InvalidValueError,
+    KeyTypeMismatchError,
+    ResultTooLargeError,
+    RunStoreError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+    ValueTooLargeError,
+)
+from runstore.settings import Settings
+from runstore.store import RunStore
+from runstore.values import JSON
+
+__all__ = [
+    "JSON",
+    "ConfigurationError",
+    "CounterRangeError",
+    "IncompleteCompletionError",
+    "InvalidKeyError",
+    "InvalidRequestError",
+    "InvalidRunIdError",
+    "InvalidTokenError",
+    "InvalidValueError",
+    "KeyTypeMismatchError",
+    "ResultTooLargeError",
+    "RunStore",
+    "RunStoreError",
+    "Settings",
+    "ThrottledError",
+    "TransientError",
+    "UnavailableError",
+    "ValueTooLargeError",
+    "__version__",
+]

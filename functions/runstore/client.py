@@ -1,0 +1,55 @@
+"""The process's DynamoDB client, and what belongs to a client."""
+
+from threading import Lock
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from botocore.exceptions import BotoCoreError
+
+from runstore.errors import ConfigurationError
+from runstore.memory import TailMemory
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_ATTEMPTS = 5  # with botocore's jittered backoff: up to some 10 seconds of throttling
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 2, 5  # seconds; DynamoDB answers in milliseconds or not at all
+_CONNECTIONS = 16
+
+_lock = Lock()
+_default: "list[DynamoDBClient]" = []
+_memories: "WeakKeyDictionary[DynamoDBClient, TailMemory]" = WeakKeyDictionary()
+
+
+def default_client() -> "DynamoDBClient":
+    """Return the process's client from boto3's usual sources, made at the first call.
+
+    Raises ConfigurationError when there is no region.
+    """
+    with _lock:
+        if not _default:
+            _default.append(_new_client())
+        return _default[0]
+
+
+def memory_of(client: "DynamoDBClient") -> TailMemory:
+    """Return what writers that use this client remember; one client is one account, region and endpoint."""
+    with _lock:
+        return _memories.setdefault(client, TailMemory())
+
+
+def _new_client() -> "DynamoDBClient":
+    import boto3  # noqa: PLC0415 whoever brings a client of their own need not wait for it
+    from botocore.config import Config  # noqa: PLC0415
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_READ_TIMEOUT,
+        max_pool_connections=_CONNECTIONS,
+        tcp_keepalive=True,
+    )
+    try:
+        return boto3.client("dynamodb", config=config)
+    except (BotoCoreError, ValueError) as failure:
+        raise ConfigurationError(f"boto3 cannot make a DynamoDB client: {failure}. Is AWS_REGION set?") from failure

@@ -1,0 +1,211 @@
+"""The item model: what is kept under which sort key, and its wire form.
+
+    item        sort key                              attributes beside run_id, key and expires_at
+    head        <key>                                 kind; value (S) or number (N) or items (L of S) and length;
+                                                      chain, weight, capacity and r:<digest> once it has receipts;
+                                                      origin, the id of the `set` that wrote it
+    segment     <key> US <chain> US <n>               as a head of its kind; sealed when its chain is over
+    intent      RS <key> RS <chain> RS <digest>       from: the segment where a token's attempts begin to look
+    record      GS ...                                the Workflow class's own
+
+A list or counter is a chain of segments, the head being the first. `weight` counts the bytes of a segment's elements
+and receipts; once it reaches `capacity` the segment is closed, for ever. `length` and `number` are running totals over
+the chain, so that one segment tells where it begins and ends. A sealed segment without a kind only marks a chain's end.
+"""
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from typing import Any
+
+Kind: TypeAlias = Literal["list", "number", "value"]
+Wire: TypeAlias = "Mapping[str, Mapping[str, Any]]"  # an item as the low-level client takes and returns it
+
+UNIT_SEPARATOR, RECORD_SEPARATOR, GROUP_SEPARATOR = "\x1f", "\x1e", "\x1d"
+FIRST_USER_KEY = " "  # user keys hold no control characters: intents and records sort before, segments contain one
+LAST_SEGMENT = 99_999_999
+RECEIPT_PREFIX = "r:"
+PART_SEGMENTS = 16  # one part of push_many has at most the bytes of so many full segments: few requests, small reads
+MOST_PART_ELEMENTS = 500
+
+_ELEMENT_OVERHEAD = 1  # what DynamoDB adds to each element of a list
+_NUMBER_BYTES = 5  # of a receipt's result: two digits a byte, and one; counters may need up to 21
+# Names and fixed-size values: run_id, key, kind, items (or number), length, chain, weight, capacity, expires_at.
+_ITEM_OVERHEAD = 6 + 3 + (4 + 6) + (5 + 3) + (6 + 5) + (5 + 12) + (6 + 4) + (8 + 4) + (10 + 6)
+
+
+def new_chain() -> str:
+    """Return a random chain id of 72 bits: leftovers of an earlier chain are never taken for the present one."""
+    return secrets.token_urlsafe(9)
+
+
+def new_origin() -> str:
+    """Return the random id of one `set`: if the request is sent again, it meets its own work."""
+    return secrets.token_urlsafe(6)
+
+
+def call_receipt() -> str:
+    """Return the receipt name of one call without a token: 48 random bits among the few receipts of a segment."""
+    return RECEIPT_PREFIX + secrets.token_urlsafe(6)
+
+
+def token_digest(token: str) -> str:
+    """Return 96 bits that stand for a token; longer than a call's receipt, so that the two never meet."""
+    return urlsafe_b64encode(hashlib.blake2b(token.encode(), digest_size=12).digest()).decode()
+
+
+def segment_key(key: str, chain: str, n: int) -> str:
+    """Return the sort key of segment `n`; segment 0 is the head."""
+    return f"{key}{UNIT_SEPARATOR}{chain}{UNIT_SEPARATOR}{n:08d}" if n else key
+
+
+def intent_key(key: str, chain: str, digest: str) -> str:
+    """Return the sort key of a token's intent."""
+    return RECORD_SEPARATOR.join(("", key, chain, digest))
+
+
+def split_segment_key(sort_key: str) -> tuple[str, str, int]:
+    """Return key, chain and number of a segment's sort key; of a head's, the key, "" and 0."""
+    key, _, rest = sort_key.partition(UNIT_SEPARATOR)
+    chain, _, n = rest.partition(UNIT_SEPARATOR)
+    return key, chain, int(n or 0)
+
+
+def element_weight(size: int) -> int:
+    """Return what an element of `size` bytes adds to its segment's weight."""
+    return size + _ELEMENT_OVERHEAD
+
+
+def receipt_weight(receipt: str | None) -> int:
+    """Return what a receipt of this name adds to its segment's weight."""
+    return len(receipt) + _NUMBER_BYTES if receipt else 0
+
+
+def capacity(run_id: str, sort_key: str, weight: int, segment_bytes: int) -> int:
+    """Return the weight at which a new segment closes, whose first operation adds `weight`.
+
+    The least multiple of `segment_bytes` that holds that operation is filled as far as another one like it
+    still fits. So with 1,024 the whole item stays within the write units that its elements need anyway.
+    """
+    fixed = _ITEM_OVERHEAD + len(run_id.encode()) + len(sort_key.encode()) + weight
+    return max(1, -fixed % segment_bytes)
+
+
+def split(sizes: Sequence[int], most_bytes: int) -> Iterator[tuple[slice, int]]:
+    """Yield the parts of a long list of elements of these sizes, and each part's weight.
+
+    By the elements alone, never by the state of a list: a repeated push_many makes the same parts.
+    """
+    first = weight = 0
+    for index, size in enumerate(sizes):
+        more = element_weight(size)
+        if index > first and (weight + more > most_bytes or index - first == MOST_PART_ELEMENTS):
+            yield slice(first, index), weight
+            first, weight = index, 0
+        weight += more
+    yield slice(first, len(sizes)), weight
+
+
+def open_list(run_id: str, key: str, texts: tuple[str, ...], sizes: Sequence[int], segment_bytes: int) -> "Item | None":
+    """Return the head of a list that is set to these elements, or None if they do not fit an open head."""
+    weight = sum(map(element_weight, sizes))
+    most = capacity(run_id, key, max(map(element_weight, sizes), default=0), segment_bytes)
+    if not texts:  # the first push says what fits
+        return Item(kind="list", origin=new_origin())
+    if weight >= most:
+        return None
+    return Item(kind="list", items=texts, length=len(texts), weight=weight, capacity=most, origin=new_origin())
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A head or a segment."""
+
+    kind: Kind | None = None
+    value: str = ""
+    number: str = ""
+    items: tuple[str, ...] = ()
+    length: int = 0
+    chain: str = ""
+    weight: int | None = None
+    capacity: int = 0
+    sealed: bool = False
+    expires_at: int = 0
+    origin: str = ""
+    n: int = 0
+    receipts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is ever added to it again."""
+        return self.weight is not None and self.weight >= self.capacity
+
+    def expired(self, now: int) -> bool:
+        """Whether its time is over: then it is absent, also while DynamoDB has not deleted it yet."""
+        return 0 < self.expires_at <= now
+
+    @property
+    def total(self) -> str:
+        """The running total at its end: a list's length, a counter's value."""
+        return str(self.length) if self.kind == "list" else self.number
+
+    @property
+    def start(self) -> int:
+        """The index of its first element in the whole list."""
+        return self.length - len(self.items)
+
+
+def from_wire(wire: Wire) -> Item:
+    """Return the head or segment whose wire form (all of it, or what was asked for) is `wire`."""
+    weight, sort_key = wire.get("weight"), wire.get("key", _EMPTY)["S"]
+    return Item(
+        kind=wire.get("kind", _NULL).get("S"),
+        value=wire.get("value", _EMPTY)["S"],
+        number=wire.get("number", _ZERO)["N"],
+        items=tuple(element["S"] for element in wire.get("items", _NONE)["L"]),
+        length=int(wire.get("length", _ZERO)["N"]),
+        chain=wire.get("chain", _EMPTY)["S"],
+        weight=None if weight is None else int(weight["N"]),
+        capacity=int(wire.get("capacity", _ZERO)["N"]),
+        sealed="sealed" in wire,
+        expires_at=int(wire.get("expires_at", _ZERO)["N"]),
+        origin=wire.get("origin", _EMPTY)["S"],
+        n=split_segment_key(sort_key)[2],
+        receipts={name: result["N"] for name, result in wire.items() if name.startswith(RECEIPT_PREFIX)},
+    )
+
+
+def to_wire(item: Item) -> "dict[str, dict[str, Any]]":
+    """Return the attributes of a head or segment that is written as a whole, beside its keys and expires_at."""
+    wire: dict[str, dict[str, Any]] = {"kind": {"S": item.kind}}
+    if item.kind == "value":
+        wire["value"] = {"S": item.value}
+    elif item.kind == "number":
+        wire["number"] = {"N": item.number}
+    else:
+        wire["items"] = {"L": strings(item.items)}
+        wire["length"] = {"N": str(item.length)}
+    if item.chain:
+        wire["chain"] = {"S": item.chain}
+    if item.origin:
+        wire["origin"] = {"S": item.origin}
+    if item.weight is not None:
+        wire["weight"] = {"N": str(item.weight)}
+        wire["capacity"] = {"N": str(item.capacity)}
+    return wire
+
+
+def strings(texts: Iterable[str]) -> list[dict[str, str]]:
+    """Return texts as the elements of a DynamoDB list."""
+    return [{"S": text} for text in texts]
+
+
+_EMPTY: "Mapping[str, Any]" = {"S": ""}
+_ZERO: "Mapping[str, Any]" = {"N": "0"}
+_NONE: "Mapping[str, Any]" = {"L": ()}
+_NULL: "Mapping[str, Any]" = {}

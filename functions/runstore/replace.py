@@ -1,0 +1,114 @@
+"""Set and delete: the protocol model's `replace`.
+
+An open head is replaced by one conditional request. A closed head is replaced in one transaction that also seals its
+chain's tail, so that a writer that remembers the tail can never append behind the reset. A list that does not fit a
+head is written segments first: nobody sees half of it, and no head is ever large.
+"""
+
+from typing import TYPE_CHECKING
+
+from runstore import clock, items
+from runstore.expressions import ABSENT, EXPIRED, NOT_MINE, OPEN, SAME_CLOSED_HEAD, SEAL, UNSEALED_TAIL
+from runstore.items import Item, from_wire, segment_key, to_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from runstore.table import Table
+
+
+def put_head(table: "Table", key: str, new: Item) -> None:
+    """Make `new`, which is open, what the key holds. One request, unless the key holds a closed head."""
+    attributes, origin = to_wire(new), {"origin": {"S": new.origin}} if new.origin else {}
+    request = table.put_request(key, attributes, NOT_MINE if origin else OPEN, **origin)
+    while True:
+        done, wire = table.put(request)
+        if done or wire is None:
+            return
+        old = from_wire(wire)
+        if new.origin and old.origin == new.origin:
+            return  # this very request has taken effect before; what was added since stays
+
+        def write(condition: str, **values: "Any") -> "dict[str, Any]":
+            return {"Put": table.put_request(key, attributes, condition, **values)}
+
+        if _replace_closed(table, key, old, write):
+            return
+
+
+def put_list(table: "Table", key: str, texts: tuple[str, ...], sizes: list[int]) -> None:
+    """Make a list that does not fit a head what the key holds: a request per segment, then a transaction.
+
+    The last segment comes in the same transaction as the head: if the request is sent again after the key was reset,
+    that segment is in its way, and no dead chain comes to life.
+    """
+    chain, segments = items.new_chain(), []
+    for n, (part, weight) in enumerate(items.split(sizes, items.PART_SEGMENTS * table.settings.segment_bytes), 1):
+        length = part.stop
+        segments.append((segment_key(key, chain, n), _closed(chain, weight, texts[part], length)))
+    *before, (last_key, last) = segments
+    for sort_key, segment in before:
+        table.put(table.put_request(sort_key, to_wire(segment)))
+    head = to_wire(_closed(chain, 1, (), 0))
+    last_part = {"Put": table.put_request(last_key, to_wire(last), ABSENT)}
+
+    def write(condition: str, **values: "Any") -> "dict[str, Any]":
+        return {"Put": table.put_request(key, head, condition, **values)}
+
+    while True:
+        old = table.get(key)
+        if old is not None and old.closed:
+            done = _replace_closed(table, key, old, write, last_part)
+        else:
+            done = table.transact(write(OPEN), last_part)
+        if done or table.get_raw(last_key) is not None:
+            return
+
+
+def delete_head(table: "Table", key: str) -> None:
+    """Remove the key. One request, unless it holds a closed head."""
+    while True:
+        done, wire = table.delete(table.delete_request(key, OPEN))
+        if done or wire is None or _replace_closed(table, key, from_wire(wire), _deletion(table, key)):
+            return
+
+
+def remove_expired(table: "Table", key: str, head: Item) -> None:
+    """Remove a head whose time is over, unless somebody has replaced or renewed it."""
+    now = {"now": {"N": str(clock.now())}}
+    if head.closed:
+        _replace_closed(table, key, head, _deletion(table, key, EXPIRED, **now))
+    else:
+        table.delete(table.delete_request(key, f"{OPEN} AND {EXPIRED}", **now))
+
+
+def _deletion(table: "Table", key: str, also: str = "", **more: "Any") -> "Callable[..., dict[str, Any]]":
+    def write(condition: str, **values: "Any") -> "dict[str, Any]":
+        condition = f"{condition} AND {also}" if also else condition
+        return {"Delete": table.delete_request(key, condition, **values, **more)}
+
+    return write
+
+
+def _replace_closed(
+    table: "Table", key: str, old: Item, write: "Callable[..., dict[str, Any]]", *others: "dict[str, Any]"
+) -> bool:
+    """Write the head in place of `old`, which is closed, and seal its chain's tail; False when somebody was faster."""
+    head = write(SAME_CLOSED_HEAD, chain={"S": old.chain})
+    tail = table.tail(key, old.chain)
+    if tail is not None and tail.sealed:
+        # Somebody else has just replaced this head, and its condition will say so; or else the head was made anew
+        # by a request that was re-sent after a reset, and its chain needs no second seal.
+        return table.transact(head, *others)
+    if tail is None or tail.closed:  # a sealed stub where the next segment would go
+        n, condition = tail.n + 1 if tail else 1, ABSENT
+    else:
+        n, condition = tail.n, UNSEALED_TAIL
+    values = {"true": {"BOOL": True}, "expires_at": {"N": str(table.expires_at())}}
+    seal = {"Update": table.update_request(segment_key(key, old.chain, n), SEAL, condition, **values)}
+    return table.transact(head, seal, *others)
+
+
+def _closed(chain: str, weight: int, texts: tuple[str, ...], length: int) -> Item:
+    return Item(kind="list", items=texts, length=length, chain=chain, weight=weight, capacity=1)

@@ -1,0 +1,264 @@
+"""RunStore: the state of one run."""
+
+from typing import TYPE_CHECKING
+
+from runstore import completion, expressions, names, read, replace, retirement, values
+from runstore import items as model
+from runstore.append import append
+from runstore.client import default_client, memory_of
+from runstore.errors import InvalidRequestError, RunStoreError
+from runstore.settings import Settings
+from runstore.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Any, Self
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from runstore.values import JSON
+
+
+class RunStore:
+    """The keys of one run: small state that the steps of one workflow execution have in common.
+
+    Every operation is atomic and takes effect in one order for everybody who uses the run, however many do so at
+    once. Reads are strongly consistent. Keys of different runs never meet. Nothing is kept in this object beyond
+    hints of where the ends of long lists are: make one wherever you need it; it may be shared between threads.
+
+    `run_id`: 1 to 1,024 UTF-8 bytes without control characters, normally the execution's ARN (`$$.Execution.Id`).
+    `table_name`: the table, else the environment variable RUNSTORE_TABLE.
+    `client`: a boto3 DynamoDB client, else one from boto3's usual sources, made once in a process.
+    `settings`: all settings, instead of those in the environment.
+
+    A key is 1 to 512 UTF-8 bytes without control characters. A value is whatever `json.dumps` accepts by default,
+    up to RUNSTORE_MAX_VALUE_BYTES (65,536) bytes of compact JSON. A token, 1 to 256 bytes, names one operation on
+    one key: repeated under the same token it takes effect once, and each repeat returns the first result, until the
+    key is set or deleted or the run ends. One run is one DynamoDB partition: about 1,000 write units a second.
+
+    Errors, all of `runstore.errors`: InvalidRequestError and its kind for a wrong request, before anything is
+    sent; ConfigurationError; ThrottledError and UnavailableError when trying again is right.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        *,
+        table_name: str | None = None,
+        client: "DynamoDBClient | None" = None,
+        settings: Settings | None = None,
+    ) -> None:
+        """Check the run id and the settings. Nothing is sent."""
+        with _Naming("open"):
+            names.check_run_id(run_id)
+            if settings is None:
+                settings = Settings.from_environment(table_name)
+            elif table_name is not None:
+                raise InvalidRequestError("table_name and settings exclude each other: settings.table_name names it")
+            if client is None:
+                client = default_client()
+        self._table = Table(client, settings, run_id)
+        self._memory = memory_of(client)
+        self._settings = settings
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self._table.run_id
+
+    @property
+    def requests(self) -> int:
+        """How many DynamoDB requests this object has sent, without boto3's own retries."""
+        return self._table.requests
+
+    def get(self, key: str, default: "Any" = None) -> "JSON":
+        """Return the value of a key, or `default` when it is not set.
+
+        Costs one read unit per 4 KB in one request; a list that outgrew one item (about 700 bytes of elements)
+        takes one more request per MB, a counter that has used dozens of tokens one more.
+        """
+        found, value = self.find(key)
+        return value if found else default
+
+    def find(self, key: str) -> "tuple[bool, JSON]":
+        """Return whether a key is set, and its value: tells a stored `None` from "not set". Costs what get costs."""
+        with _Naming("get", self.run_id, key):
+            return read.get(self._table, names.check_key(key))
+
+    def get_range(self, key: str, start: int = 0, limit: int | None = None) -> "list[JSON]":
+        """Return at most `limit` elements of a list from index `start` on, without reading all of it.
+
+        Fewer at the list's end, none when the key is not set. Finding the place in a list of 10,000 elements takes
+        about six small requests; what is returned costs one read unit per 4 KB. Raises KeyTypeMismatchError when the
+        key holds no list.
+        """
+        return self.find_range(key, start, limit)[1]
+
+    def find_range(self, key: str, start: int = 0, limit: int | None = None) -> "tuple[bool, list[JSON]]":
+        """Return whether a key is set, and what `get_range` returns."""
+        with _Naming("get_range", self.run_id, key):
+            names.check_key(key)
+            values.check_count("start", start)
+            stop = None if limit is None else start + values.check_count("limit", limit)
+            found = read.get_range(self._table, key, start, stop)
+            return found is not None, found or []
+
+    def set(self, key: str, value: "Any") -> None:
+        """Make `value` what the key holds, whatever it held before.
+
+        A list can be pushed to from then on, a number incremented. One request of one write unit per KB; to replace, or
+        to write, a list beyond about 700 bytes takes a transaction at twice the cost. Do not `get` and then `set` to
+        add something up: parallel branches overwrite each other; use push and increment.
+        """
+        with _Naming("set", self.run_id, key):
+            names.check_key(key)
+            self._forget(key)
+            if isinstance(value, (list, tuple)):
+                self._set_list(key, value)
+                return
+            text, _ = values.encode(value, "value", self._settings.max_value_bytes)
+            number = None
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                number = values.encode_number(value)
+            if number is None:
+                replace.put_head(self._table, key, model.Item(kind="value", value=text))
+            else:
+                replace.put_head(self._table, key, model.Item(kind="number", number=number, origin=model.new_origin()))
+
+    def push(self, key: str, item: "Any", token: str | None = None) -> int:
+        """Append `item` to the list and return its length after that. A key that is not set becomes a list.
+
+        Atomic and in one order for all. A request that boto3 sends again never appends twice; with a `token` no
+        repetition does. Costs one request and, for elements of some hundred bytes, one write unit, the same for the
+        first element and the hundred-thousandth (every few pushes one small read more). On a list beyond one item, a
+        token takes two requests more and one write unit more. Raises KeyTypeMismatchError when the key holds no list.
+        """
+        with _Naming("push", self.run_id, key):
+            names.check_key(key)
+            digest = _digest(token)
+            text, size = values.encode(item, "item", self._settings.max_value_bytes)
+            return self._push(key, (text,), model.element_weight(size), digest)
+
+    def push_many(self, key: str, items: "Iterable[Any]", token: str | None = None) -> int:
+        """Append all of `items` in order, and return the length of the list after the last.
+
+        In parts of at most 16 KB or 500 elements, one request each; each part is appended as a whole, and between two
+        parts others may push. With a `token` the whole can be repeated after a failure: what was appended stays so, the
+        rest follows. Without one, a failure may leave the first parts appended. No elements at all make an empty list.
+        """
+        with _Naming("push_many", self.run_id, key):
+            names.check_key(key)
+            if token is not None:
+                names.check_token(token)
+            encoded = self._encode_list(items, "items")
+            texts, sizes = [text for text, _ in encoded], [size for _, size in encoded]
+            length = 0
+            most = model.PART_SEGMENTS * self._settings.segment_bytes
+            for number, (part, weight) in enumerate(model.split(sizes, most)):
+                digest = None if token is None else model.token_digest(f"{token}{model.UNIT_SEPARATOR}{number}")
+                length = self._push(key, tuple(texts[part]), weight, digest)
+            return length
+
+    def increment(self, key: str, delta: float = 1, token: str | None = None) -> int | float:
+        """Add `delta`, which may be negative or a fraction, to the counter and return its new value.
+
+        Atomic, and exact to 38 decimal digits: 0.1 three times gives 0.3. A key that is not set counts from 0. One
+        request and one write unit. Without a `token` an increment is never sent again once it may have counted: then
+        UnavailableError says so. With a token every repetition is safe; after some dozens of tokens on one counter each
+        takes two requests more. Raises KeyTypeMismatchError when the key holds no number, CounterRangeError when the
+        result would not fit.
+        """
+        with _Naming("increment", self.run_id, key):
+            names.check_key(key)
+            digest = _digest(token)
+            receipt = model.RECEIPT_PREFIX + digest if digest else None
+            change = expressions.increment(values.encode_delta(delta), receipt, digest)
+            return values.decode_number(append(self._table, self._memory, key, change))
+
+    def delete(self, key: str) -> None:
+        """Remove the key; not an error when it is not set. One request; for a list beyond one item three.
+
+        What a long list leaves behind is never seen again and goes with the run.
+        """
+        with _Naming("delete", self.run_id, key):
+            self._forget(names.check_key(key))
+            replace.delete_head(self._table, key)
+
+    def keys(self) -> list[str]:
+        """Return the keys that are set, sorted by their UTF-8 bytes. Costs a read unit per 4 KB of the whole run."""
+        with _Naming("keys", self.run_id):
+            return read.keys(self._table)
+
+    def snapshot(self) -> "dict[str, JSON]":
+        """Return every key with its value. Each value is as `get` would return it; together they are no point in time.
+
+        Reads the whole run: a read unit per 4 KB of it, a request per MB.
+        """
+        with _Naming("snapshot", self.run_id):
+            return read.snapshot(self._table)
+
+    def complete(self, *, time_left: "completion.TimeLeft | None" = None) -> int:
+        """Delete every item of the run and return how many there were. Call it when the run has ended; again is safe.
+
+        Operations that overlap it may have any outcome. `time_left` returns the seconds that there still are: when
+        they run out, IncompleteCompletionError is raised, and calling again goes on. Costs a write unit per KB.
+        """
+        with _Naming("complete", self.run_id):
+            return completion.complete(self._table, time_left)
+
+    def retire(
+        self, change: "retirement.StatusChange", *, time_left: "completion.TimeLeft | None" = None
+    ) -> tuple[int, int]:
+        """Do with the run's items what the execution's new status asks for, as `runstore.retirement.retire` says."""
+        with _Naming("retire", self.run_id):
+            return retirement.retire(self._table, change, time_left)
+
+    def _push(self, key: str, texts: tuple[str, ...], weight: int, digest: str | None) -> int:
+        receipt = model.RECEIPT_PREFIX + digest if digest else model.call_receipt()
+        change = expressions.push(texts, weight, receipt, digest)
+        return int(append(self._table, self._memory, key, change))
+
+    def _set_list(self, key: str, value: "Iterable[Any]") -> None:
+        encoded = self._encode_list(value, "value")
+        texts, sizes = tuple(text for text, _ in encoded), [size for _, size in encoded]
+        size = sum(sizes) + max(1, len(sizes)) + 1  # with its commas and brackets
+        if size > self._settings.max_value_bytes:
+            raise values.too_large("value", size, self._settings.max_value_bytes)
+        head = model.open_list(self.run_id, key, texts, sizes, self._settings.segment_bytes)
+        if head is not None:
+            replace.put_head(self._table, key, head)
+        else:
+            replace.put_list(self._table, key, texts, sizes)
+
+    def _encode_list(self, elements: "Iterable[Any]", name: str) -> list[tuple[str, int]]:
+        if isinstance(elements, (str, bytes, dict)):
+            raise InvalidRequestError(f"{name} is a {type(elements).__name__}: it takes a list")
+        most = self._settings.max_value_bytes
+        return [values.encode(element, f"{name}[{index}]", most) for index, element in enumerate(elements)]
+
+    def _forget(self, key: str) -> None:
+        self._memory.forget(self._settings.table_name, self.run_id, key)
+
+
+class _Naming:
+    """Gives the errors that pass through it the run, the key and the operation."""
+
+    __slots__ = ("_key", "_operation", "_run_id")
+
+    def __init__(self, operation: str, run_id: str | None = None, key: "Any" = None) -> None:
+        self._operation, self._run_id, self._key = operation, run_id, key
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        if isinstance(error, RunStoreError):
+            error.operation, error.run_id = self._operation, self._run_id
+            error.key = self._key if isinstance(self._key, str) else None
+
+
+def _digest(token: "Any") -> str | None:
+    return None if token is None else model.token_digest(names.check_token(token))

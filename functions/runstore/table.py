@@ -1,0 +1,236 @@
+"""The DynamoDB requests of one run, one method each."""
+
+import random
+from collections.abc import Callable, Iterator
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runstore import clock, expressions
+from runstore.errors import ConfigurationError, CounterRangeError, ThrottledError
+from runstore.failures import CONDITION_FALSE, CONFLICTS, INVALID, codes, meaning, sending_once, stop_resending
+from runstore.items import LAST_SEGMENT, Item, from_wire, segment_key
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from runstore.items import Wire
+    from runstore.settings import Settings
+
+_DAY = 86_400
+_TRIES = 9  # after a transaction conflict, or when a batch was left unfinished: clients do not repeat these themselves
+_BACKOFF, _LONGEST_BACKOFF = 0.01, 1.0  # seconds, doubled at each try and jittered
+
+
+class Table:
+    """The items of one run. Every method that sends is one request, unless it says otherwise.
+
+    Conditional writes return whether they were done and the item: as it is after the write, or as it was found when
+    the condition was false, so that a failed write explains itself without another read. Reads are strongly
+    consistent. `requests` counts what was sent, without the client's own retries.
+    """
+
+    def __init__(self, client: "DynamoDBClient", settings: "Settings", run_id: str) -> None:
+        self.client, self.settings, self.run_id, self.requests = client, settings, run_id, 0
+        self._counting = Lock()
+        client.meta.events.register_first("needs-retry.dynamodb.UpdateItem", stop_resending, unique_id="runstore")
+
+    # ------------------------------------------------------------------ reading
+
+    def get(self, sort_key: str) -> Item | None:
+        """GetItem of a head or segment."""
+        wire = self.get_raw(sort_key)
+        return None if wire is None else from_wire(wire)
+
+    def get_raw(self, sort_key: str) -> "Wire | None":
+        """GetItem of any item, as it is."""
+        request = {"TableName": self.settings.table_name, "Key": self._key(sort_key), "ConsistentRead": True}
+        wire: Wire | None = self._read("get_item", request).get("Item")
+        return wire
+
+    def get_both(self, one: str, other: str) -> "tuple[Wire | None, Wire | None]":
+        """BatchGetItem of two items, each consistent in itself; what DynamoDB leaves out is asked for again."""
+        name = self.settings.table_name
+        found: dict[str, Wire] = {}
+        wanted: Any = {name: {"Keys": [self._key(one), self._key(other)], "ConsistentRead": True}}
+        for attempt in range(_TRIES):
+            answer = self._read("batch_get_item", {"RequestItems": wanted})
+            found |= {wire["key"]["S"]: wire for wires in answer["Responses"].values() for wire in wires}
+            wanted = answer.get("UnprocessedKeys")
+            if not wanted:
+                return found.get(one), found.get(other)
+            _pause(attempt)
+        raise ThrottledError("DynamoDB left part of BatchGetItem unprocessed to the last try: try again")
+
+    def segments(
+        self, key: str, chain: str, at_least: int = 1, *, page: int | None = None, projection: str = ""
+    ) -> Iterator[Item]:
+        """Query over a chain in order, one request a page. Not a snapshot: items change between being read."""
+        for wire in self.query(
+            segment_key(key, chain, at_least), segment_key(key, chain, LAST_SEGMENT), projection, page=page
+        ):
+            yield from_wire(wire)
+
+    def tail(self, key: str, chain: str, at_least: int = 1) -> Item | None:
+        """Query of a chain's last segment: one item is read."""
+        first, last = segment_key(key, chain, at_least), segment_key(key, chain, LAST_SEGMENT)
+        return next((from_wire(wire) for wire in self.query(first, last, page=1, forward=False)), None)
+
+    def query(
+        self, first: str = "", last: str = "", projection: str = "", *, page: int | None = None, forward: bool = True
+    ) -> "Iterator[Wire]":
+        """Query of the sort keys from `first` to `last` ("": without a bound), one request a page of 1 MB.
+
+        With `page` the first page has at most so many items, and each later one four times as many.
+        """
+        bounds = " AND #key BETWEEN :first AND :last" if last else " AND #key >= :first" if first else ""
+        condition = f"#run_id = :run_id{bounds}"
+        values = {":run_id": self.run_id, ":first": first, ":last": last}
+        request: dict[str, Any] = {
+            "TableName": self.settings.table_name,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": expressions.names(condition, projection),
+            "ExpressionAttributeValues": {name: {"S": text} for name, text in values.items() if text},
+            "ConsistentRead": True,
+            "ScanIndexForward": forward,
+        }
+        if projection:
+            request["ProjectionExpression"] = projection
+        if page:
+            request["Limit"] = page
+        while True:
+            answer = self._read("query", request)
+            yield from answer["Items"]
+            if not answer.get("LastEvaluatedKey"):
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            if page:
+                request["Limit"] *= 4
+
+    # ------------------------------------------------------------------ writing
+
+    def append(self, change: "expressions.Change", target: "expressions.Target") -> tuple[bool, Item | None]:
+        """UpdateItem of a push or an increment. One without a receipt is never sent again once it may have counted."""
+        request = {
+            "TableName": self.settings.table_name,
+            "Key": self._key(target.sort_key),
+            "ReturnValues": "ALL_NEW",  # costs no more than UPDATED_NEW, which moto takes for "changed"
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **expressions.append(change, target, clock.now(), self.expires_at()),
+        }
+        mark = sending_once.set(change.receipt is None)
+        try:
+            done, answer = self._write("update_item", request)
+        except ConfigurationError as failure:
+            if change.kind == "number" and codes(failure.__cause__) == INVALID:
+                raise CounterRangeError(
+                    "the counter's new value would not fit: DynamoDB keeps 38 significant digits and magnitudes "
+                    "from 1E-130 to below 1E+126. Nothing was written"
+                ) from failure.__cause__
+            raise
+        finally:
+            sending_once.reset(mark)
+        wire = answer.get("Attributes" if done else "Item")
+        return done, None if wire is None else from_wire(wire)
+
+    def put(self, request: "dict[str, Any]") -> "tuple[bool, Wire | None]":
+        """PutItem of a `put_request`."""
+        done, answer = self._write("put_item", request)
+        return done, answer.get("Item")
+
+    def delete(self, request: "dict[str, Any]") -> "tuple[bool, Wire | None]":
+        """DeleteItem of a `delete_request`."""
+        done, answer = self._write("delete_item", request)
+        return done, answer.get("Item")
+
+    def update(self, request: "dict[str, Any]") -> bool:
+        """UpdateItem of an `update_request` whose repetition changes nothing."""
+        return self._write("update_item", request)[0]
+
+    def transact(self, *writes: "dict[str, Any]") -> bool:
+        """TransactWriteItems: all or nothing; False when a condition was false. Sent anew after a conflict."""
+        return self._write("transact_write_items", {"TransactItems": list(writes)})[0]
+
+    def batch_delete(self, sort_keys: list[str]) -> None:
+        """BatchWriteItem of at most 25 deletions; what DynamoDB leaves out is sent again."""
+        wanted: Any = {self.settings.table_name: [{"DeleteRequest": {"Key": self._key(key)}} for key in sort_keys]}
+        for attempt in range(_TRIES):
+            wanted = self._write("batch_write_item", {"RequestItems": wanted})[1].get("UnprocessedItems")
+            if not wanted:
+                return
+            _pause(attempt)
+        raise ThrottledError("DynamoDB left part of BatchWriteItem unprocessed to the last try: try again")
+
+    # ------------------------------------------------------------------ requests, also as parts of a transaction
+
+    def put_request(self, sort_key: str, attributes: "Wire", condition: str = "", **values: "Any") -> "dict[str, Any]":
+        """Return the parameters that put a whole item, with its expiry."""
+        item = {**self._key(sort_key), **attributes, "expires_at": {"N": str(self.expires_at())}}
+        return {"TableName": self.settings.table_name, "Item": item, **_conditional(condition, values)}
+
+    def delete_request(self, sort_key: str, condition: str, **values: "Any") -> "dict[str, Any]":
+        """Return the parameters that delete an item."""
+        return {"TableName": self.settings.table_name, "Key": self._key(sort_key), **_conditional(condition, values)}
+
+    def update_request(self, sort_key: str, update: str, condition: str, **values: "Any") -> "dict[str, Any]":
+        """Return the parameters that update an item."""
+        request = self.delete_request(sort_key, condition, **values)
+        request["ExpressionAttributeNames"] = expressions.names(update, condition)
+        return request | {"UpdateExpression": update}
+
+    def expires_at(self) -> int:
+        """Return when an item that is written now expires."""
+        return clock.now() + self.settings.ttl_days * _DAY
+
+    def _key(self, sort_key: str) -> "dict[str, Any]":
+        return {"run_id": {"S": self.run_id}, "key": {"S": sort_key}}
+
+    # ------------------------------------------------------------------ sending
+
+    def _read(self, method: str, request: "dict[str, Any]") -> "dict[str, Any]":
+        try:
+            return self._send(method, request)
+        except (ClientError, BotoCoreError) as failure:
+            raise meaning(failure, method, self.settings.table_name, write=False) from failure
+
+    def _write(self, method: str, request: "dict[str, Any]") -> "tuple[bool, dict[str, Any]]":
+        """Return whether the condition held, and the answer, which has the item in its way if it did not."""
+        for attempt in range(_TRIES):
+            try:
+                return True, self._send(method, request)
+            except (ClientError, BotoCoreError) as failure:
+                found = codes(failure)
+                if isinstance(failure, ClientError) and found & CONDITION_FALSE:
+                    return False, dict(failure.response)
+                if attempt + 1 == _TRIES or not found & CONFLICTS:
+                    raise meaning(failure, method, self.settings.table_name, write=True) from failure
+            _pause(attempt)
+        raise AssertionError
+
+    def _send(self, method: str, request: "dict[str, Any]") -> "dict[str, Any]":
+        with self._counting:
+            self.requests += 1
+        send: Callable[..., dict[str, Any]] = getattr(self.client, method)
+        return send(**request)
+
+
+def _conditional(condition: str, values: "dict[str, Any]") -> "dict[str, Any]":
+    """Return the parameters of a condition; a false one brings the item that it met."""
+    if not condition:
+        return {}
+    request: dict[str, Any] = {
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": expressions.names(condition),
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if values:
+        request["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
+    return request
+
+
+def _pause(attempt: int) -> None:
+    """Wait for a random time, longer after each attempt, so that writers in conflict do not meet again."""
+    clock.sleep(random.uniform(0, min(_LONGEST_BACKOFF, _BACKOFF * 2**attempt)))  # noqa: S311 not for secrecy
