@@ -1,10 +1,11 @@
 """The child process of the local stack: ministack on a socket that the parent opened.
 
-Run by `infra.local.server`, never by hand: `python -m infra.local.launcher SOCKET_FD REQUEST_LOG`. Before it
-serves, it mends what ministack lacks for this project:
+Run by `infra.local.server`, never by hand, with the arguments SOCKET_FD and REQUEST_LOG. Before it serves, it mends
+what ministack lacks for this project:
 
 * An exception of a Python function reaches Step Functions under its class name, as on AWS, and the function's
   process stays warm. ministack calls every exception `Runtime.HandlerError` and ends the process.
+* A function's process starts warm, see `infra.local.workers`.
 * Every DynamoDB request that changes or reads items is written to REQUEST_LOG with what it consumed.
 
 It ends when its standard input does, so that it cannot outlive the parent, however that dies.
@@ -25,13 +26,15 @@ from ministack.app import app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
 
+from infra.local.workers import fork_from_a_warm_process
+
 EXCEPTION_MARK: Final = "__exception__"
 WORKER_ANSWER: Final = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
 MENDED_ANSWER: Final = (
     '{"status": "ok", "result": {"__exception__": {"errorMessage": str(e), "errorType": type(e).__name__, '
     '"stackTrace": traceback.format_exc().splitlines()}}}'
 )
-SECONDS_TO_END: Final = 5.0
+SECONDS_TO_END: Final = 8.0
 
 
 def name_exceptions() -> None:
@@ -107,13 +110,11 @@ def main() -> None:
     socket_fd, request_log = sys.argv[1:]
     end_with_parent()
     name_exceptions()
+    fork_from_a_warm_process(lambda_runtime)
     dynamodb.handle_request = RequestLog(Path(request_log)).handle
     config = Config()
     config.bind = [f"fd://{socket_fd}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
+    config.graceful_timeout = 0.2  # an idle connection of a client is no reason to wait
     asyncio.run(serve(app, config))
-
-
-if __name__ == "__main__":
-    main()

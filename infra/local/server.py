@@ -20,6 +20,9 @@ ACCESS_KEY: Final = "test"  # ministack's root user, whatever the secret
 START_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.05
 STOP_SECONDS: Final = 10.0
+# Nothing of the caller's own settings may reach the functions, and Python may keep what it compiled of boto3.
+FOREIGN: Final = ("AWS_", "POWERTOOLS_", "RUNSTORE_", "PYTHONDONTWRITEBYTECODE")
+LAUNCH: Final = "from infra.local.launcher import main; main()"
 NEEDS: Final = ("ministack", "samtranslator", "hypercorn", "boto3", "aws_lambda_powertools")
 
 
@@ -81,8 +84,7 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _spawn(self, listener: socket.socket, wait_scale: float) -> subprocess.Popen[bytes]:
-        # Nothing of the caller's AWS settings may reach the functions.
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RUNSTORE_"))}
+        own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         environment = own | {
             "AUTH": "true",
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -98,7 +100,8 @@ class Server:
             "TMPDIR": str(self.folder),
         }
         listener.set_inheritable(True)
-        command = [sys.executable, "-m", "infra.local.launcher", str(listener.fileno()), str(self.request_log)]
+        # Not -m: function processes would import the main module of the process that they come from.
+        command = [sys.executable, "-c", LAUNCH, str(listener.fileno()), str(self.request_log)]
         with self.log.open("wb") as log:
             return subprocess.Popen(
                 command,

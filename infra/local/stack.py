@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import boto3
 from botocore.config import Config
 
-from infra.local.deployment import Packager, deploy, enable_expiry
+from infra.local.deployment import STACK, Packager, deploy, enable_expiry
 from infra.local.server import ACCESS_KEY, REGION, ROOT, LocalStackError, Server
 
 if TYPE_CHECKING:
@@ -22,13 +22,18 @@ POLL_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An execution that has ended."""
+    """An execution as it stands; `output` is None until it has succeeded."""
 
     arn: str
     status: str
     output: Any
     error: str | None
     cause: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more, however it ended."""
+        return self.status != "RUNNING"
 
 
 class FunctionError(Exception):
@@ -49,6 +54,8 @@ class LocalStack:
 
     Several can run at the same time; each has a port and a folder of its own.
     """
+
+    name: Final = STACK
 
     def __init__(self, server: Server, outputs: "Mapping[str, str]") -> None:
         self._server = server
@@ -165,12 +172,15 @@ class LocalStack:
             LocalStackError: It still runs after so many seconds.
         """
         deadline = time.monotonic() + seconds
-        while (found := self.client("stepfunctions").describe_execution(executionArn=execution_arn))[
-            "status"
-        ] == "RUNNING":
+        while not (execution := self.describe(execution_arn)).has_ended:
             if time.monotonic() > deadline:
                 raise LocalStackError(f"{execution_arn} still runs after {seconds:.0f} seconds")
             time.sleep(POLL_SECONDS)
+        return execution
+
+    def describe(self, execution_arn: str) -> Execution:
+        """Return an execution as it stands."""
+        found = self.client("stepfunctions").describe_execution(executionArn=execution_arn)
         output = json.loads(found["output"]) if found["status"] == "SUCCEEDED" else None
         return Execution(execution_arn, found["status"], output, found.get("error"), found.get("cause"))
 
