@@ -103,7 +103,7 @@ PIP_INSTALL := -m pip install -qq --disable-pip-version-check --no-deps --no-com
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "runstore needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." \
+	  echo "runstore needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo not there)." \
 	    "Name another one: make PYTHON=python3.13 ..." >&2; exit 1; }
 	@echo 'Installing $(2) into $(1), half a minute or so ...'
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || { \
