@@ -116,7 +116,8 @@ def follow(console: Console, stack: LocalStack, execution_arn: str, branches: in
         task = progress.add_task("branches", total=branches)
         done = 0
         while not (execution := stack.describe(execution_arn)).has_ended:
-            done = max(done, store.get("processedCount", 0))  # absent again once the run is complete
+            counted = store.get("processedCount")
+            done = counted if isinstance(counted, int) else done  # absent at first, and once the run is complete
             progress.update(task, completed=done)
             time.sleep(POLL_SECONDS)
         if execution.status == "SUCCEEDED":

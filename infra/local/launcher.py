@@ -14,6 +14,7 @@ It ends when its standard input does, so that it cannot outlive the parent, howe
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -118,3 +119,4 @@ def main() -> None:
     config.loglevel = "WARNING"
     config.graceful_timeout = 0.2  # an idle connection of a client is no reason to wait
     asyncio.run(serve(app, config))
+    shutil.rmtree(Path(request_log).parent, ignore_errors=True)  # a parent that was killed cannot
