@@ -1,0 +1,19 @@
+"""Read a key: {runId, key, start?, limit?} -> {key, value, found}. With start or limit, part of a list."""
+
+from runstore import JSON, RunStore
+from runstore.handler import entry_point
+
+
+def get(store: RunStore, key: str) -> dict[str, JSON]:
+    """Read the whole value."""
+    found, value = store.find(key)
+    return {"key": key, "value": value, "found": found}
+
+
+def get_range(store: RunStore, key: str, start: int = 0, limit: int | None = None) -> dict[str, JSON]:
+    """Read part of a list."""
+    found, part = store.find_range(key, start, limit)
+    return {"key": key, "value": part if found else None, "found": found}
+
+
+handler = entry_point(get, get_range)

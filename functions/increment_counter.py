@@ -1,0 +1,12 @@
+"""Add to a counter: {runId, key, delta?, token?} -> {key, value}, the new value."""
+
+from runstore import JSON, RunStore
+from runstore.handler import entry_point
+
+
+def increment(store: RunStore, key: str, delta: float = 1, token: str | None = None) -> dict[str, JSON]:
+    """Add `delta`."""
+    return {"key": key, "value": store.increment(key, delta, token)}
+
+
+handler = entry_point(increment)

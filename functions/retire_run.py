@@ -1,0 +1,5 @@
+"""Deal with runs that ended outside their completion state: EventBridge event -> {runId, status, deleted, retained}."""
+
+from runstore.handler import event_entry_point
+
+handler = event_entry_point("retire_run")

@@ -1,0 +1,173 @@
+"""What every Lambda function of the run store has in common: decoding, validation, errors, logs and metrics.
+
+One log line and one set of metrics (CloudWatch's embedded metric format) an invocation: run id, key, operation, sizes,
+requests and time, never a value. Metrics have the dimensions service and operation, so their number does not grow
+with runs or keys.
+"""
+
+import inspect
+import json
+import os
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from runstore import clock, retirement
+from runstore.errors import ConfigurationError, InvalidRequestError, ResultTooLargeError, RunStoreError
+from runstore.settings import Settings
+from runstore.store import RunStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from runstore.completion import TimeLeft
+
+    Event = dict[str, Any]
+    Result = dict[str, Any]
+    Handler = Callable[[Event, Any], Result]
+
+STATE_BYTES = 262_144  # Step Functions' limit for the input or output of a state, UTF-8 bytes
+_TASK_BYTES = 4_096  # what lambda:invoke puts around a result: status, request id, headers
+
+_NULLABLE = {"value", "item"}
+_SIZED = ("value", "item", "items")
+_SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "runstore")
+_NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "runstore")
+
+logger = Logger(service=_SERVICE)
+metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
+
+
+def entry_point(*variants: "Callable[..., Result]") -> "Handler":
+    """Return the Lambda handler of an operation.
+
+    A variant is a function of the run's store, and of the event's fields beside runId under their own names: those
+    with a default are optional. Of several variants the one is taken whose own fields the event has. An argument
+    `time_left` is no field but the function that tells the invocation's remaining seconds.
+    """
+    operation = variants[0].__module__.rpartition(".")[2]
+    fields = [_Fields(variant) for variant in variants]
+
+    def answer(event: "Event", time_left: "TimeLeft | None", told: "Event") -> "Result":
+        if not isinstance(event, dict):
+            raise InvalidRequestError(f"the event is a {type(event).__name__}: {operation} takes an object")
+        told |= {name: event[name] for name in ("runId", "key") if isinstance(event.get(name), str)}
+        chosen = _choose(fields, event, operation)
+        arguments = {name: value for name, value in event.items() if name != "runId"}
+        if chosen.timed:
+            arguments["time_left"] = time_left
+        store = RunStore(event["runId"], settings=Settings.from_environment())
+        try:
+            result = chosen.variant(store, **arguments)
+            told |= {f"{name}_bytes": _size(event[name]) for name in _SIZED if name in event}
+            return result
+        finally:
+            told["requests"] = store.requests
+
+    return _serve(operation, answer)
+
+
+def event_entry_point(operation: str) -> "Handler":
+    """Return the Lambda handler that takes EventBridge's status changes of executions."""
+
+    def answer(event: "Event", time_left: "TimeLeft | None", told: "Event") -> "Result":
+        change = retirement.parse(event)
+        told |= {"runId": change.run_id, "status": change.status, "redrives": change.redrives}
+        store = RunStore(change.run_id, settings=Settings.from_environment())
+        deleted, retained = store.retire(change, time_left=time_left)
+        told |= {"deleted": deleted, "retained": retained, "requests": store.requests}
+        return {"runId": change.run_id, "status": change.status, "deleted": deleted, "retained": retained}
+
+    return _serve(operation, answer)
+
+
+def _serve(operation: str, answer: "Callable[[Event, TimeLeft | None, Event], Result]") -> "Handler":
+    def handler(event: "Event", context: "Any" = None) -> "Result":
+        started = clock.elapsed()
+        told: Event = {"operation": operation, "function_request_id": getattr(context, "aws_request_id", None)}
+        try:
+            result = answer(event, _time_left(context), told)
+            told["result_bytes"] = _check_size(result)
+        except Exception as failure:
+            _report(told, started, failure)
+            raise
+        _report(told, started)
+        return result
+
+    return handler
+
+
+class _Fields:
+    """The fields of an event that a variant takes."""
+
+    def __init__(self, variant: "Callable[..., Result]") -> None:
+        parameters = list(inspect.signature(variant).parameters.values())[1:]
+        self.variant = variant
+        self.timed = any(parameter.name == "time_left" for parameter in parameters)
+        fields = [parameter for parameter in parameters if parameter.name != "time_left"]
+        self.required = {"runId", *(field.name for field in fields if field.default is field.empty)}
+        self.taken = ["runId", *(field.name for field in fields)]
+
+    def described(self) -> str:
+        return ", ".join(name if name in self.required else f"{name}?" for name in self.taken)
+
+
+def _choose(variants: list[_Fields], event: "Event", operation: str) -> _Fields:
+    """Return the variant that the event is for, or raise InvalidRequestError that names the field."""
+    takes = f"{operation} takes " + " or ".join(f"{{{fields.described()}}}" for fields in variants)
+    for name in event:
+        if not any(name in fields.taken for fields in variants):
+            raise InvalidRequestError(f"the field {name!r} is unknown: {takes}")
+        if event[name] is None and name not in _NULLABLE:
+            raise InvalidRequestError(f"{name} is null: leave it out or give it a value; {takes}")
+    fitting = [fields for fields in variants if event.keys() <= set(fields.taken)]
+    if not fitting:
+        own = [name for name in event if not all(name in fields.taken for fields in variants)]
+        raise InvalidRequestError(f"{' and '.join(own)} exclude each other: {takes}")
+    for fields in fitting:
+        if event.keys() >= fields.required:
+            return fields
+    missing = " or ".join(sorted({name for fields in fitting for name in fields.required - event.keys()}))
+    raise InvalidRequestError(f"the field {missing} is missing: {takes}")
+
+
+def _check_size(result: "Result") -> int:
+    """Return the result's size in bytes of JSON, or raise ResultTooLargeError if no state can hold it."""
+    size = _size(result)
+    if size > STATE_BYTES - _TASK_BYTES:
+        error = ResultTooLargeError(
+            f"the value of key {result['key']!r} makes a result of {size:,} bytes, and a Step Functions state holds "
+            f"{STATE_BYTES:,}: read a list in parts with start and limit, or read it in a function with the package"
+        )
+        error.key = result["key"]
+        raise error
+    return size
+
+
+def _size(value: "Any") -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+
+
+def _time_left(context: "Any") -> "TimeLeft | None":
+    remaining: Callable[[], int] | None = getattr(context, "get_remaining_time_in_millis", None)
+    return (lambda: remaining() / 1_000) if remaining else None
+
+
+def _report(told: "Event", started: float, failure: Exception | None = None) -> None:
+    told["duration_ms"] = round((clock.elapsed() - started) * 1_000, 3)
+    if failure is None:
+        logger.info("done", extra=told)
+    elif isinstance(failure, RunStoreError):
+        log = logger.error if isinstance(failure, ConfigurationError) else logger.warning
+        log("failed", extra=told | {"error": type(failure).__name__, "reason": str(failure)})
+    else:
+        logger.error("failed unexpectedly", exc_info=failure, extra=told | {"error": type(failure).__name__})
+    metrics.add_dimension("operation", told["operation"])
+    metrics.add_metric("Duration", MetricUnit.Milliseconds, told["duration_ms"])
+    metrics.add_metric("Requests", MetricUnit.Count, told.get("requests", 0))
+    metrics.add_metric("Errors", MetricUnit.Count, 0 if failure is None else 1)
+    if failure is not None:
+        metrics.add_metric(type(failure).__name__, MetricUnit.Count, 1)
+    metrics.flush_metrics()
