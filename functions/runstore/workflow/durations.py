@@ -1,0 +1,49 @@
+"""Delays as people write them: seconds as a number, or text such as "5 min"."""
+
+import re
+from typing import TYPE_CHECKING
+
+from runstore.workflow.errors import InvalidDelayError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+YEAR = 365 * 86_400  # the longest Standard execution
+_SECONDS = {
+    unit: seconds
+    for units, seconds in (
+        ("s sec secs second seconds", 1),
+        ("m min mins minute minutes", 60),
+        ("h hr hrs hour hours", 3_600),
+        ("d day days", 86_400),
+        ("w wk wks week weeks", 604_800),
+    )
+    for unit in units.split()
+}
+_TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.ASCII | re.IGNORECASE)
+_TAKES = (
+    'it takes seconds as a number from 0, or text such as "30 sec", "5 min", "2 hours", "1 day" or "1 week", '
+    "up to 365 days"
+)
+
+
+def seconds(delay: "Any", name: str = "delay") -> float:
+    """Return a delay in seconds.
+
+    Raises InvalidDelayError, which names what is allowed, for anything else: negative numbers, text without a unit,
+    months and years (whose length varies), more than 365 days.
+    """
+    if isinstance(delay, str):
+        found = _TEXT.fullmatch(delay)
+        unit = found and _SECONDS.get(found[2].lower())
+        if not found or not unit:
+            raise InvalidDelayError(f"{name} is {delay!r:.60}: {_TAKES}")
+        number = float(found[1]) * unit
+    elif isinstance(delay, (int, float)) and not isinstance(delay, bool):
+        number = delay
+    else:
+        kind = "null" if delay is None else f"of type {type(delay).__name__}"
+        raise InvalidDelayError(f"{name} is {kind}: {_TAKES}")
+    if not 0 <= number <= YEAR:  # never true of NaN
+        raise InvalidDelayError(f"{name} is {delay!r:.60}: {_TAKES}")
+    return float(number)

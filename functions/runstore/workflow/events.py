@@ -1,0 +1,117 @@
+"""The events that the state machine sends to the workflow's function, checked and taken apart."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runstore.names import check_run_id
+from runstore.workflow.attempt import MAX_MESSAGE, Failure
+from runstore.workflow.errors import InvalidEventError, StepCrashedError, StepTimeoutError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runstore.workflow.machine import State
+
+TASKS = ("begin", "step", "failed", "hook", "complete")
+_CHILD = {"run", "child", "redrives", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"}
+_INPUT = {"data", "headers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One task of the state machine. `own_epoch` is that of the execution's start, `epoch` the present one."""
+
+    task: str
+    run_id: str
+    own_epoch: int
+    epoch: int
+    started: str
+    input: "Any"
+    child: "State | None"
+    state: "State"
+
+    @property
+    def next(self) -> "State":
+        """The branch's `next`."""
+        branch: State = self.state["next"]
+        return branch
+
+    @property
+    def error(self) -> "State":
+        """What Step Functions caught: Error and Cause."""
+        caught: State = self.state.get("error") or {}
+        return caught
+
+    def answer(self, following: "State") -> "State":
+        """Return the branch's new state."""
+        return {"run": self.state["run"], "next": following}
+
+
+def parse(event: "Any") -> Event:
+    """Return the task that an event asks for, or raise InvalidEventError."""
+    if not isinstance(event, dict) or event.get("do") not in TASKS or not isinstance(event.get("execution"), str):
+        raise InvalidEventError(
+            "the event is not the workflow state machine's: this function is called by workflow.asl.json, not by hand"
+        )
+    task, redrives = event["do"], event.get("redrives") or 0
+    try:
+        if task == "begin":
+            given, child = event["input"], None
+            run = {"id": event["execution"], "epoch": 0}
+            if isinstance(given, dict) and set(given) == _CHILD:
+                child = given["child"]
+                run = {"id": given["run"]["id"], "epoch": given["run"]["epoch"] + (given["redrives"] or 0)}
+            state: State = {"run": run}
+            return Event(
+                task,
+                check_run_id(run["id"]),
+                run["epoch"],
+                run["epoch"] + redrives,
+                event["started"],
+                given,
+                child,
+                state,
+            )
+        state = event["state"]
+        run = state["run"]
+        if task in {"step", "failed"}:
+            state["next"]["do"]
+        return Event(task, check_run_id(run["id"]), run["epoch"], run["epoch"] + redrives, "", None, None, state)
+    except (KeyError, TypeError) as failure:
+        raise InvalidEventError(
+            f"the event of the task {task!r} lacks {failure}: the state machine and the package must be of one version"
+        ) from failure
+
+
+def execution_input(given: "Any") -> "tuple[Any, Any]":
+    """Return data and headers of the input that an execution was started with, or raise InvalidEventError."""
+    takes = 'an execution takes {"data": any JSON value, "headers": an object, may be left out}'
+    if not isinstance(given, dict):
+        raise InvalidEventError(f"the execution's input is no object: {takes}")
+    if "data" not in given:
+        raise InvalidEventError(f"the execution's input has no field data: {takes}")
+    if unknown := sorted(set(given) - _INPUT):
+        raise InvalidEventError(f"the execution's input has the unknown field {unknown[0]!r:.100}: {takes}")
+    headers = given.get("headers", {})
+    if not isinstance(headers, dict):
+        raise InvalidEventError(f"headers is of type {type(headers).__name__}: {takes}")
+    return given["data"], headers
+
+
+def child_failure(caught: "State") -> Failure:
+    """Return the failure behind what Step Functions caught: a time-out, a crash, a child execution's end."""
+    name, cause = str(caught.get("Error", "")), str(caught.get("Cause", ""))
+    if name == "States.Timeout":
+        return Failure(StepTimeoutError.__name__, "the step ran longer than its timeout", permanent=False)
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        told = {}
+    told = told if isinstance(told, dict) else {}
+    if name == "States.TaskFailed" and told.get("Error"):  # a child execution's description
+        return child_failure({"Error": told["Error"], "Cause": told.get("Cause", "")})
+    message = str(told.get("errorMessage") or told.get("Cause") or cause)[:MAX_MESSAGE]
+    if not name or "." in name:  # Step Functions' and Lambda's own names
+        return Failure(StepCrashedError.__name__, f"{name or 'unknown error'}: {message}", permanent=False)
+    return Failure(name, message, permanent=False)

@@ -1,0 +1,84 @@
+"""The Lambda handler of a workflow class: one function for every task of its state machine."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+
+from runstore.client import default_client
+from runstore.errors import IncompleteCompletionError, TransientError
+from runstore.settings import Settings
+from runstore.store import RunStore
+from runstore.table import Table
+from runstore.workflow.attempt import Failure
+from runstore.workflow.engine import Engine
+from runstore.workflow.errors import WorkflowUnavailableError
+from runstore.workflow.events import Event, parse
+from runstore.workflow.records import Records
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from runstore.workflow.base import Workflow
+
+
+def make_handler(
+    workflow: "type[Workflow]",
+    *,
+    table_name: str | None = None,
+    client: "DynamoDBClient | None" = None,
+    now: Callable[[], float] = time.time,
+) -> "Callable[[Any, Any], Any]":
+    """Return the handler; see `Workflow.lambda_handler`."""
+    logger = Logger()
+
+    def handler(event: "Any", context: "Any" = None) -> "Any":
+        """Do what the state machine asks for. Raises what the state machine's Retry and Catch match, by class name."""
+        request = parse(event)
+        logger.append_keys(run_id=request.run_id, workflow=workflow.__name__, task=request.task, **_step_of(request))
+        settings = Settings.from_environment(table_name)
+        connection = default_client() if client is None else client
+        store = RunStore(request.run_id, client=connection, settings=settings)
+        records = Records(Table(connection, settings, request.run_id))
+        engine = Engine(workflow, store, records, settings, logger, now)
+        try:
+            if request.task == "complete":
+                return {"deleted": store.complete(time_left=_time_left(context))}
+            answer = _ANSWERS[request.task](engine, request)
+        except IncompleteCompletionError:
+            raise
+        except TransientError as failure:
+            raise WorkflowUnavailableError(str(failure)) from failure
+        if isinstance(answer, Failure):
+            raise _exception(answer)
+        return answer
+
+    return handler
+
+
+_ANSWERS: "dict[str, Callable[[Engine, Event], dict[str, Any] | Failure]]" = {
+    "begin": Engine.begin,
+    "step": Engine.step,
+    "failed": Engine.failed,
+    "hook": lambda engine, _: engine.hook(),
+}
+
+
+def _exception(failure: Failure) -> Exception:
+    """Return an exception of the failed step's class name: Lambda reports the name, and the execution fails with it."""
+    kind: type[Exception] = type(failure.name, (Exception,), {})
+    return kind(failure.message)
+
+
+def _step_of(request: Event) -> "dict[str, Any]":
+    step = request.state.get("next", {}).get("step") or {}
+    return {name: step.get(key) for name, key in (("step_id", "id"), ("action", "action"), ("attempt", "attempt"))}
+
+
+def _time_left(context: "Any") -> Callable[[], float] | None:
+    if not hasattr(context, "get_remaining_time_in_millis"):
+        return None
+    return lambda: float(context.get_remaining_time_in_millis()) / 1000

@@ -1,0 +1,76 @@
+"""Drives the real handler of a workflow by the real state machine, in simulated time over an in-memory DynamoDB."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from runstore import RunStore, Settings, clock
+from runstore.workflow import Workflow
+from runstore.workflow.handler import make_handler
+from tests.simulation.client import Direct, SimulatedClient
+from tests.simulation.database import Database
+from tests.workflow.stepfunctions.execution import Execution, StepFunctions
+from tests.workflow.stepfunctions.loop import Loop
+from tests.workflow.stepfunctions.paths import StatesError
+
+ASL = Path(__file__).parents[2] / "infra" / "statemachines" / "workflow.asl.json"
+BEGAN = 1_800_000_000.0  # epoch seconds: any moment will do
+Meddle = Callable[[dict[str, Any]], str | None]
+
+
+class Machine:
+    """A workflow class deployed: its state machine, its function, its table.
+
+    `meddle` may look at an event before the function gets it, and return the name of an error that the service has
+    instead of an answer; with a leading "+" the function runs all the same, and only its answer is lost.
+    """
+
+    def __init__(self, workflow: type[Workflow], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.loop = Loop(BEGAN)
+        self.database = Database()
+        self.client = cast("Any", SimulatedClient(Direct(self.database)))
+        self.settings = Settings("table")
+        monkeypatch.setenv("RUNSTORE_TABLE", "table")
+        monkeypatch.setattr(clock, "now", lambda: int(self.loop.now))
+        self._handler = make_handler(workflow, client=self.client, now=lambda: self.loop.now)
+        self.service = StepFunctions(json.loads(ASL.read_text("utf-8")), self._invoke, self.loop)
+        self.meddle: Meddle = lambda event: None  # noqa: ARG005 an event is what it takes
+        self.invocations: list[dict[str, Any]] = []
+
+    def _invoke(self, event: dict[str, Any]) -> Any:
+        self.invocations.append(event)
+        wanted = self.meddle(event)
+        if wanted and not wanted.startswith("+"):
+            raise StatesError(wanted, "injected")
+        try:
+            answer = self._handler(event, None)
+        except Exception as error:
+            cause = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
+            raise StatesError(type(error).__name__, json.dumps(cause)) from error
+        if wanted:
+            raise StatesError(wanted[1:], "injected after the function had run")
+        return answer
+
+    def run(self, data: Any = None, headers: Any = None) -> Execution:
+        """Run an execution to its end."""
+        given = {"data": data} if headers is None else {"data": data, "headers": headers}
+        return self.service.run(given)
+
+    def redrive(self, execution: Execution) -> Execution:
+        """Redrive an execution and run it to its end."""
+        execution.redrive()
+        self.loop.run()
+        if execution.task.error:
+            raise execution.task.error
+        return execution
+
+    def state(self, execution: Execution) -> dict[str, Any]:
+        """The run's user keys."""
+        return RunStore(execution.arn, client=self.client, settings=self.settings).snapshot()
+
+    def items(self, execution: Execution) -> list[str]:
+        """The sort keys of all the run's items."""
+        return sorted(self.database.partitions.get(execution.arn, {}))
