@@ -1,5 +1,6 @@
 """What the repository's own tools rely on: lock files, the version, the check of state machines."""
 
+import json
 import re
 import tomllib
 from importlib.metadata import requires
@@ -35,6 +36,14 @@ def test_a_lock_names_hashes_and_no_index(lock: Path) -> None:
     assert not re.search(r"^\s*-(?!-hash)", text, re.MULTILINE), "an option would decide where packages come from"
     assert pins(lock)
     assert all(hashes for _, hashes in pins(lock).values())
+
+
+def test_the_lock_of_node_packages_names_hashes_and_no_registry() -> None:
+    """npm too installs what was locked, from whichever registry its user has."""
+    lock = json.loads((ROOT / "tests" / "checks" / "package-lock.json").read_text("utf-8"))
+    packages = [entry for name, entry in lock["packages"].items() if name]
+    assert packages
+    assert all("integrity" in entry and "resolved" not in entry for entry in packages)
 
 
 def test_the_bundle_holds_the_packages_of_the_lock() -> None:
