@@ -11,8 +11,8 @@ MAX_VALUE_BYTES = 350_000  # an item holds 400 KB; the rest is for the sort key,
 
 _VARIABLES = {  # field: (environment variable, least, most)
     "max_value_bytes": ("RUNSTORE_MAX_VALUE_BYTES", 1, MAX_VALUE_BYTES),
-    "ttl_days": ("RUNSTORE_TTL_DAYS", 1, 3_650),
-    "failed_retention_days": ("RUNSTORE_FAILED_RETENTION_DAYS", 0, 3_650),
+    "ttl_days": ("RUNSTORE_TTL_DAYS", 1, 3_660),
+    "failed_retention_days": ("RUNSTORE_FAILED_RETENTION_DAYS", 0, 366),
 }
 
 
@@ -21,9 +21,9 @@ class Settings:
     """What a store is configured with. Raises ConfigurationError for a value outside its bounds.
 
     `max_value_bytes`: the largest compact JSON of one value or element, 1 to 350,000 bytes.
-    `ttl_days`: how long after its last write an item expires, 1 to 3,650 days. The default is longer than the
+    `ttl_days`: how long after its last write an item expires, 1 to 3,660 days. The default is longer than the
     longest Standard execution (one year): an expiry inside a living run would lose data.
-    `failed_retention_days`: how long the state of a failed run is kept, 0 (not at all) to 3,650 days. Step Functions
+    `failed_retention_days`: how long the state of a failed run is kept, 0 (not at all) to 366 days. Step Functions
     lets an execution be redriven for 14 days.
     `segment_bytes`: the size up to which an item of a list or counter is filled. The default is one DynamoDB write
     unit: a larger item costs more per push, a smaller one makes more segments.
