@@ -124,7 +124,7 @@ $(SAM_STAMP): requirements-sam.lock requirements-pip.lock
 
 $(NODE_STAMP): tests/checks/package.json tests/checks/package-lock.json
 	@mkdir -p $(@D) && cp $^ $(@D)
-	@npm ci --prefix $(@D) --silent --no-audit --no-fund </dev/null
+	@npm ci --prefix $(@D) --loglevel=error --no-audit --no-fund </dev/null
 	@touch $@
 
 $(UV_STAMP):

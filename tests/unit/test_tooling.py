@@ -39,7 +39,7 @@ def test_a_lock_names_hashes_and_no_index(lock: Path) -> None:
 
 
 def test_the_lock_of_node_packages_names_hashes_and_no_registry() -> None:
-    """npm too installs what was locked, from whichever registry its user has."""
+    """What npm installs was locked too, from whichever registry its user has."""
     lock = json.loads((ROOT / "tests" / "checks" / "package-lock.json").read_text("utf-8"))
     packages = [entry for name, entry in lock["packages"].items() if name]
     assert packages
