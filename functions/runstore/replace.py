@@ -24,9 +24,9 @@ def put_head(table: "Table", key: str, new: Item) -> None:
     request = table.put_request(key, attributes, NOT_MINE if origin else OPEN, **origin)
     while True:
         done, wire = table.put(request)
-        if done or wire is None:
+        if done:
             return
-        old = from_wire(wire)
+        old = from_wire(wire or {})
         if new.origin and old.origin == new.origin:
             return  # this very request has taken effect before; what was added since stays
 
@@ -70,7 +70,7 @@ def delete_head(table: "Table", key: str) -> None:
     """Remove the key. One request, unless it holds a closed head."""
     while True:
         done, wire = table.delete(table.delete_request(key, OPEN))
-        if done or wire is None or _replace_closed(table, key, from_wire(wire), _deletion(table, key)):
+        if done or _replace_closed(table, key, from_wire(wire or {}), _deletion(table, key)):
             return
 
 
