@@ -1,0 +1,111 @@
+"""The README is true: its snippets run, and what it says about names, limits and files is what the code has."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runstore
+from runstore import Settings, handler, items, names, values
+from tests.backends import Backend
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def fenced(language: str) -> list[str]:
+    """Return the README's code blocks of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture
+def _stack(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNSTORE_TABLE", moto_backend.make_table())
+    monkeypatch.setattr("runstore.client._default", [moto_backend.client()])
+
+
+@pytest.mark.usefixtures("_stack")
+def test_the_step_of_the_readme_counts_once_however_often_it_is_retried() -> None:
+    """The Python example does what its comments say."""
+    namespace: dict[str, Any] = {}
+    exec(compile(fenced("python")[0], "README.md", "exec"), namespace)  # noqa: S102 the README's own code
+    store = runstore.RunStore("run-1")
+    store.set("customerId", "C-1")
+    event = {"runId": "run-1", "token": "CountItem#0", "item": {"id": 7}}
+
+    assert namespace["lambda_handler"](event, None) == {"done": 1, "customer": "C-1"}
+    assert namespace["lambda_handler"](event, None) == {"done": 1, "customer": "C-1"}
+    assert store.snapshot() == {
+        "customerId": "C-1",
+        "processedCount": 1,
+        "results": [{"id": 7, "status": "done"}],
+    }
+
+
+def test_the_state_of_the_readme_is_one_that_the_example_has() -> None:
+    """The JSON example calls a function with fields it takes, and retries what the example state machine retries."""
+    state = json.loads(f"{{{fenced('json')[0]}}}")["CountItem"]
+    machine = json.loads((ROOT / "infra/statemachines/order_fanout.asl.json").read_text(encoding="utf-8"))
+
+    assert set(state["Parameters"]["Payload"]) == {"runId.$", "key", "token.$"}
+    assert state["Parameters"]["FunctionName"] == "${IncrementCounterArn}"
+    assert state["Retry"] == machine["States"]["StoreCustomer"]["Retry"]
+
+
+def test_the_table_of_functions_names_the_fields_that_they_take() -> None:
+    """Every row's event is what the function itself says that it takes."""
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| `", README, flags=re.MULTILINE)
+    assert [name for name, _ in rows] == [
+        "get_value",
+        "set_value",
+        "push_item",
+        "increment_counter",
+        "delete_key",
+        "complete_run",
+        "retire_run",
+    ]
+    for name, event in rows[:-1]:
+        with pytest.raises(runstore.InvalidRequestError) as failure:
+            importlib.import_module(name).handler({"nothing": 1}, None)
+        for fields in re.findall(r"\{.*?\}", event):
+            assert fields in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "number"),
+    [
+        ("key", names.MAX_KEY_BYTES),
+        ("run id; token", names.MAX_RUN_ID_BYTES),
+        ("run id; token", names.MAX_TOKEN_BYTES),
+        ("value or element", Settings("t").max_value_bytes),
+        ("value or element", 350_000),
+        ("value or element", values.MAX_DEPTH),
+        ("result of `get_value`", handler.STATE_BYTES),
+        ("age", Settings("t").ttl_days),
+    ],
+)
+def test_the_limits_of_the_readme_are_the_code_s(row: str, number: int) -> None:
+    """Each number in the table of limits is the constant that the code holds to."""
+    line = re.search(rf"^\| {re.escape(row)} \|.*$", README, flags=re.MULTILINE)
+    assert line is not None
+    assert f"{number:,}" in line[0]
+
+
+def test_every_file_and_target_that_the_readme_names_exists() -> None:
+    """Links lead somewhere, and each make command is a target."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert link.startswith("https://") or (ROOT / link).exists(), link
+    targets = re.findall(r"(?:`|^)make ([a-z-]+)", README, flags=re.MULTILINE)
+    assert {"demo", "test"} <= set(targets)
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_a_segment_s_reach_is_what_the_docstrings_say() -> None:
+    """About 700 bytes of elements fit a head under an execution's ARN before a second item begins."""
+    arn = "arn:aws:states:eu-central-1:123456789012:execution:order-fanout:7c941e1b-7a56-08ae-1111-222222222222"
+    assert 600 < items.capacity(arn, "results", items.element_weight(50), 1_024) < 800
