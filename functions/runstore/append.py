@@ -102,6 +102,8 @@ class _Append:
                 raise _ChainOverError
             if (result := self.result_in(head)) is not None:
                 return result
+            if head.kind != self.change.kind:
+                raise _mismatch(self.key, head.kind or "value")
             if intent is not None:
                 return self.look(int(intent["from"]["N"]), head)
         if tail.old or (tail.closed and head is None):
