@@ -122,9 +122,10 @@ $(SAM_STAMP): requirements-sam.lock requirements-pip.lock
 	$(call install,$(SAM_VENV),$<)
 	@touch $@
 
+# Not npm --prefix: it would look for the machine's npmrc, and so for its mirror, below that folder.
 $(NODE_STAMP): tests/checks/package.json tests/checks/package-lock.json
 	@mkdir -p $(@D) && cp $^ $(@D)
-	@npm ci --prefix $(@D) --loglevel=error --no-audit --no-fund </dev/null
+	@cd $(@D) && npm ci --loglevel=error --no-audit --no-fund </dev/null
 	@touch $@
 
 $(UV_STAMP):

