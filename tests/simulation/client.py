@@ -1,4 +1,4 @@
-"""A boto3 DynamoDB client whose network is ours: the requests go to the in-memory database, or get lost on their way."""
+"""A boto3 DynamoDB client whose network is ours: requests go to the in-memory database, or get lost on their way."""
 
 import itertools
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from botocore.hooks import HierarchicalEmitter
 
 from tests.simulation.database import Database
-from tests.simulation.wire import Failed, Request
+from tests.simulation.wire import FailedError, Request
 
 ATTEMPTS = 3
 THROTTLED = "ProvisionedThroughputExceededException"
@@ -74,7 +74,7 @@ class SimulatedClient:
             except NetworkError as failure:
                 caught, last = failure.error, last or failure.last
             except ServerError as failure:
-                error = Failed(failure.code, "injected").as_client_error(operation)
+                error = FailedError(failure.code, "injected").as_client_error(operation)
                 status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
                 response, last = (SimpleNamespace(status_code=status), error.response), last or failure.last
             self.meta.events.emit(
@@ -93,7 +93,7 @@ class SimulatedClient:
 
 def _method(operation: str) -> Callable[..., dict[str, Any]]:
     def call(self: SimulatedClient, **request: Any) -> dict[str, Any]:
-        return self._call(operation, request)  # noqa: SLF001 a method of the class
+        return self._call(operation, request)
 
     return call
 

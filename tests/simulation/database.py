@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from tests.simulation import expressions
-from tests.simulation.expressions import Item, Parsed, Refused, Scope, Value
-from tests.simulation.numbers import NotANumber
+from tests.simulation.expressions import Item, Parsed, RefusedError, Scope, Value
+from tests.simulation.numbers import NotANumberError
 from tests.simulation.wire import (
     CONDITIONAL,
     EXPRESSIONS,
-    Failed,
+    FailedError,
     Request,
     allow,
     canonical,
@@ -46,7 +46,7 @@ class Database:
         self.requests = 0
 
     # ---------------------------------------------------------------- items
-    def place(self, key: Mapping[str, Value]) -> Place:
+    def _place(self, key: Mapping[str, Value]) -> Place:
         if set(key) != {PARTITION, SORT}:
             raise refused("The provided key element does not match the schema")
         partition, sort = key[PARTITION]["S"], key[SORT]["S"]
@@ -76,87 +76,93 @@ class Database:
         """Carry a request out and return its response, or raise ClientError."""
         self.requests += 1
         try:
-            return _OPERATIONS[operation](self, request, pause)
-        except Failed as failure:
+            answer: dict[str, Any] = getattr(self, _METHODS[operation])(request, pause)
+            return answer
+        except FailedError as failure:
             raise failure.as_client_error(operation) from None
-        except (Refused, NotANumber) as failure:
+        except (RefusedError, NotANumberError) as failure:
             raise refused(str(failure)).as_client_error(operation) from None
 
-    def get_item(self, request: Request, _: Pause) -> dict[str, Any]:
+    def _get_item(self, request: Request, _: Pause) -> dict[str, Any]:
         allow(request, "Key", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames")
-        item = self.read(self.place(request["Key"]))
+        item = self.read(self._place(request["Key"]))
         projection = projection_of(request)
         scope_of(request, {}, projection)
         return {} if item is None else {"Item": shown(request, projection, item)}
 
-    def put_item(self, request: Request, _: Pause) -> dict[str, Any]:
+    def _put_item(self, request: Request, _: Pause) -> dict[str, Any]:
         allow(request, "Item", *CONDITIONAL)
         returns = returned(request, "NONE", "ALL_OLD")
-        place, new = self.prepare_put(request)
-        old = self.replace(place, new)
+        place, new = self._prepare_put(request)
+        old = self._replace(place, new)
         return {"Attributes": dict(old)} if returns == "ALL_OLD" and old else {}
 
-    def delete_item(self, request: Request, _: Pause) -> dict[str, Any]:
+    def _delete_item(self, request: Request, _: Pause) -> dict[str, Any]:
         allow(request, "Key", *CONDITIONAL)
         returns = returned(request, "NONE", "ALL_OLD")
-        old = self.replace(*self.prepare_delete(request))
+        old = self._replace(*self._prepare_delete(request))
         return {"Attributes": dict(old)} if returns == "ALL_OLD" and old else {}
 
-    def update_item(self, request: Request, _: Pause) -> dict[str, Any]:
+    def _update_item(self, request: Request, _: Pause) -> dict[str, Any]:
         allow(request, "Key", "UpdateExpression", *CONDITIONAL)
         returns = returned(request, "NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW")
-        place, new = self.prepare_update(request)
-        old = self.replace(place, new) or {}
-        item = (new if returns.endswith("NEW") else old) if returns != "NONE" else {}
+        place, new = self._prepare_update(request)
+        old = self._replace(place, new) or {}
+        item = {} if returns == "NONE" else new if returns.endswith("NEW") and new else old
         if returns.startswith("UPDATED"):
             scope = Scope({}, request.get("ExpressionAttributeNames", {}), {})
             touched = {name(scope) for _, name, _ in expressions.update(request["UpdateExpression"]).actions}
             item = {name: value for name, value in item.items() if name in touched}
         return {"Attributes": dict(item)} if item else {}
 
-    def replace(self, place: Place, new: Item | None) -> Item | None:
+    def _replace(self, place: Place, new: Item | None) -> Item | None:
         """Write an item and return what was there."""
         old = self.read(place)
         self.write(place, new)
         return old
 
-    def prepare_put(self, request: Request) -> Write:
-        """Check a Put and return what it would write; so for the others."""
+    def _prepare(self, kind: str, request: Request) -> Write:
+        """Check a Put, Delete, Update or ConditionCheck, and return what it would write."""
+        if kind == "Put":
+            return self._prepare_put(request)
+        if kind == "Update":
+            return self._prepare_update(request)
+        place, new = self._prepare_delete(request)
+        return place, self.read(place) if kind == "ConditionCheck" else new
+
+    def _prepare_put(self, request: Request) -> Write:
         item = {name: canonical(value) for name, value in request["Item"].items()}
-        place = self.place({name: item[name] for name in (PARTITION, SORT) if name in item})
-        self.check(request, place, condition_of(request))
+        place = self._place({name: item[name] for name in (PARTITION, SORT) if name in item})
+        self._check(request, place, condition_of(request))
         return place, fitting(item)
 
-    def prepare_delete(self, request: Request) -> Write:
-        place = self.place(request["Key"])
-        self.check(request, place, condition_of(request))
+    def _prepare_delete(self, request: Request) -> Write:
+        place = self._place(request["Key"])
+        self._check(request, place, condition_of(request))
         return place, None
 
-    def prepare_update(self, request: Request) -> Write:
-        place = self.place(request["Key"])
+    def _prepare_update(self, request: Request) -> Write:
+        place = self._place(request["Key"])
         update = expressions.update(request["UpdateExpression"])
-        scope = self.check(request, place, condition_of(request), update)
+        scope = self._check(request, place, condition_of(request), update)
         key: Item = {PARTITION: {"S": place[0]}, SORT: {"S": place[1]}}
         item = expressions.apply(update, scope._replace(item={**scope.item, **key}))
         if any(item.get(name) != value for name, value in key.items()):
             raise refused("Cannot update an attribute that is part of the key")
         return place, fitting(item)
 
-    def prepare_check(self, request: Request) -> Write:
-        place = self.place(request["Key"])
-        self.check(request, place, condition_of(request))
-        return place, self.read(place)
-
-    def check(self, request: Request, place: Place, condition: Parsed | None, *more: Parsed) -> Scope:
+    def _check(self, request: Request, place: Place, condition: Parsed | None, *more: Parsed) -> Scope:
         """Raise ConditionalCheckFailedException unless the condition holds; return what expressions see."""
         old = self.read(place)
         scope = scope_of(request, old or {}, condition, *more)
         if condition and not condition.condition(scope):
-            told = {"Item": dict(old)} if old and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else {}
-            raise Failed("ConditionalCheckFailedException", "The conditional request failed", **told)
+            told = (
+                {"Item": dict(old)} if old and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else {}
+            )
+            raise FailedError("ConditionalCheckFailedException", "The conditional request failed", **told)
         return scope
 
-    def transact_write_items(self, request: Request, _: Pause) -> dict[str, Any]:
+    def _transact_write_items(self, request: Request, _: Pause) -> dict[str, Any]:
         allow(request, "TransactItems", "ClientRequestToken", table=False)
         if request.get("ClientRequestToken") in self._done:
             return {}
@@ -166,11 +172,17 @@ class Database:
         results: list[Write] = []
         reasons: list[dict[str, Any]] = []
         for kind, write in writes:
-            allow(write, *_IN_TRANSACTION[kind], "ConditionExpression", "ReturnValuesOnConditionCheckFailure", *EXPRESSIONS)
+            allow(
+                write,
+                *_IN_TRANSACTION[kind],
+                "ConditionExpression",
+                "ReturnValuesOnConditionCheckFailure",
+                *EXPRESSIONS,
+            )
             try:
-                results.append(_PREPARE[kind](self, write))
+                results.append(self._prepare(kind, write))
                 reasons.append({"Code": "None"})
-            except Failed as failure:
+            except FailedError as failure:
                 if failure.code != "ConditionalCheckFailedException":
                     raise
                 reasons.append({"Code": "ConditionalCheckFailed", "Message": failure.message, **failure.more})
@@ -183,14 +195,14 @@ class Database:
                 self._done.add(request["ClientRequestToken"])
             return {}
         codes = ", ".join(reason["Code"] for reason in reasons)
-        raise Failed(
+        raise FailedError(
             "TransactionCanceledException",
             f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
             CancellationReasons=reasons,
         )
 
     # ---------------------------------------------------------------- more than one item, not atomic
-    def query(self, request: Request, pause: Pause) -> dict[str, Any]:
+    def _query(self, request: Request, pause: Pause) -> dict[str, Any]:
         allow(request, "KeyConditionExpression", "FilterExpression", "ProjectionExpression", "Limit", "Select",
               "ScanIndexForward", "ConsistentRead", "ExclusiveStartKey", *EXPRESSIONS)  # fmt: skip
         if request.get("Select", "COUNT") != "COUNT":
@@ -205,7 +217,7 @@ class Database:
         position = request["ExclusiveStartKey"][SORT]["S"] if "ExclusiveStartKey" in request else None
         found, scanned = [], 0
         while scanned < limit:
-            item = self._next(partition, position, request.get("ScanIndexForward", True), wanted, scope)
+            item = self._next(partition, position, wanted, scope, forward=request.get("ScanIndexForward", True))
             if item is None:
                 break
             scanned, position = scanned + 1, item[SORT]["S"]
@@ -221,7 +233,7 @@ class Database:
         return response
 
     def _next(
-        self, partition: str, position: str | None, forward: bool, wanted: Parsed, scope: Scope
+        self, partition: str, position: str | None, wanted: Parsed, scope: Scope, *, forward: bool
     ) -> Item | None:
         """Return the next item of a Query behind a position, as it is at this moment."""
         order, items = self._order.get(partition, []), self.partitions.get(partition, {})
@@ -232,11 +244,11 @@ class Database:
         matching = (items[key] for key in keys if wanted.condition(scope._replace(item=items[key])))
         return next(matching, None)
 
-    def batch_get_item(self, request: Request, pause: Pause) -> dict[str, Any]:
+    def _batch_get_item(self, request: Request, pause: Pause) -> dict[str, Any]:
         allow(request, "RequestItems", table=False)
         ((table, wanted),) = request["RequestItems"].items()
         allow(wanted, "Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames", table=False)
-        places = [self.place(key) for key in wanted["Keys"]]
+        places = [self._place(key) for key in wanted["Keys"]]
         if not 0 < len(places) <= _MAX_READS or len(set(places)) < len(places):
             raise refused("Provided list of item keys contains duplicates, or is empty, or too long")
         projection, found = projection_of(wanted), []
@@ -249,14 +261,14 @@ class Database:
                 found.append(shown(wanted, projection, item))
         return {"Responses": {table: found}, "UnprocessedKeys": {}}
 
-    def batch_write_item(self, request: Request, pause: Pause) -> dict[str, Any]:
+    def _batch_write_item(self, request: Request, pause: Pause) -> dict[str, Any]:
         allow(request, "RequestItems", table=False)
         ((_, writes),) = request["RequestItems"].items()
         planned = []
         for write in writes:
             ((kind, content),) = write.items()
             allow(content, {"PutRequest": "Item", "DeleteRequest": "Key"}[kind], table=False)
-            planned.append(_PREPARE[kind.removesuffix("Request")](self, content))
+            planned.append(self._prepare(kind.removesuffix("Request"), content))
         if not 0 < len(planned) <= _MAX_WRITES or len({place for place, _ in planned}) < len(planned):
             raise refused("Provided list of item keys contains duplicates, or is empty, or too long")
         for i, (place, new) in enumerate(planned):
@@ -276,21 +288,19 @@ def _partition(request: Request) -> str:
     return partition
 
 
-_PREPARE: dict[str, Callable[[Database, Request], Write]] = {
-    "Put": Database.prepare_put,
-    "Delete": Database.prepare_delete,
-    "Update": Database.prepare_update,
-    "ConditionCheck": Database.prepare_check,
+_IN_TRANSACTION = {
+    "Put": ("Item",),
+    "Delete": ("Key",),
+    "Update": ("Key", "UpdateExpression"),
+    "ConditionCheck": ("Key",),
 }
-_IN_TRANSACTION = {"Put": ("Item",), "Delete": ("Key",), "Update": ("Key", "UpdateExpression"), "ConditionCheck": ("Key",)}
-_OPERATIONS: dict[str, Callable[[Database, Request, Pause], dict[str, Any]]] = {
-    "GetItem": Database.get_item,
-    "PutItem": Database.put_item,
-    "DeleteItem": Database.delete_item,
-    "UpdateItem": Database.update_item,
-    "Query": Database.query,
-    "TransactWriteItems": Database.transact_write_items,
-    "BatchGetItem": Database.batch_get_item,
-    "BatchWriteItem": Database.batch_write_item,
+_METHODS = {
+    "GetItem": "_get_item",
+    "PutItem": "_put_item",
+    "DeleteItem": "_delete_item",
+    "UpdateItem": "_update_item",
+    "Query": "_query",
+    "TransactWriteItems": "_transact_write_items",
+    "BatchGetItem": "_batch_get_item",
+    "BatchWriteItem": "_batch_write_item",
 }
-OPERATIONS = tuple(_OPERATIONS)

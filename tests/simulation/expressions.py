@@ -18,7 +18,7 @@ Value: TypeAlias = dict[str, Any]  # an attribute value in wire form: {"S": "tex
 Item: TypeAlias = dict[str, Value]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """DynamoDB would answer ValidationException."""
 
 
@@ -66,7 +66,7 @@ class _Parser:
             self.fail()
 
     def fail(self) -> NoReturn:
-        raise Refused(f"Syntax error in {self.text!r} near {' '.join(self.tokens[self.at : self.at + 3])!r}")
+        raise RefusedError(f"Syntax error in {self.text!r} near {' '.join(self.tokens[self.at : self.at + 3])!r}")
 
     def peek(self) -> str:
         return self.tokens[self.at].lower() if self.at < len(self.tokens) else ""
@@ -95,7 +95,7 @@ class _Parser:
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", token) or token.lower() in _KEYWORDS | _FUNCTIONS:
             self.fail()
         if token.upper() in reserved_words():
-            raise Refused(f"Attribute name is a reserved keyword; reserved keyword: {token}")
+            raise RefusedError(f"Attribute name is a reserved keyword; reserved keyword: {token}")
         return lambda _: token
 
     def operand(self) -> Operand:
@@ -112,13 +112,13 @@ class _Parser:
         parts = [self.conjunction()]
         while self.take("or"):
             parts.append(self.conjunction())
-        return parts[0] if len(parts) == 1 else lambda scope: any([part(scope) for part in parts])
+        return parts[0] if len(parts) == 1 else lambda scope: any(part(scope) for part in parts)
 
     def conjunction(self) -> Condition:
         parts = [self.negation()]
         while self.take("and"):
             parts.append(self.negation())
-        return parts[0] if len(parts) == 1 else lambda scope: all([part(scope) for part in parts])
+        return parts[0] if len(parts) == 1 else lambda scope: all(part(scope) for part in parts)
 
     def negation(self) -> Condition:
         if self.take("not"):
@@ -145,9 +145,7 @@ class _Parser:
             low = self.operand()
             self.expect("and")
             high = self.operand()
-            return lambda scope: (
-                _compare(">=", left(scope), low(scope)) and _compare("<=", left(scope), high(scope))
-            )
+            return lambda scope: _compare(">=", left(scope), low(scope)) and _compare("<=", left(scope), high(scope))
         operator = self.peek()
         self.expect("=", "<>", "<", "<=", ">", ">=")
         right = self.operand()
@@ -170,7 +168,7 @@ class _Parser:
         while clause := self.peek():
             self.expect("set", "remove", "add")
             if clause in clauses:
-                raise Refused(f"The {clause} section can only be used once in an update expression")
+                raise RefusedError(f"The {clause} section can only be used once in an update expression")
             clauses.add(clause)
             self.action(clause)
             while self.take(","):
@@ -179,12 +177,14 @@ class _Parser:
 
     def action(self, clause: str) -> None:
         name = self.name()
-        operand: Operand = lambda _: None
+        operand: Operand
         if clause == "set":
             self.expect("=")
             operand = self.sum()
         elif clause == "add":
             operand = self.operand()
+        else:
+            operand = _nothing
         self.parsed.actions.append((clause, name, operand))
 
     def sum(self) -> Operand:
@@ -213,16 +213,20 @@ class _Parser:
         return self.operand()
 
 
+def _nothing(_: Scope) -> None:
+    """Be the operand of REMOVE."""
+
+
 def _present(value: Value | None) -> Value:
     if value is None:
-        raise Refused("The provided expression refers to an attribute that does not exist in the item")
+        raise RefusedError("The provided expression refers to an attribute that does not exist in the item")
     return value
 
 
 def _list(value: Value | None) -> list[Value]:
     found = _present(value)
     if "L" not in found:
-        raise Refused("An operand in the update expression has an incorrect data type")
+        raise RefusedError("An operand in the update expression has an incorrect data type")
     return list(found["L"])
 
 
@@ -239,7 +243,7 @@ def _compare(operator: str, left: Value | None, right: Value | None) -> bool:
     if kind == "N":
         a, b = number(a), number(b)
     elif kind != "S" and operator not in ("=", "<>"):
-        raise Refused(f"Incorrect operand type for {operator}: {kind}")
+        raise RefusedError(f"Incorrect operand type for {operator}: {kind}")
     # Python orders text by code points, which is the order of the UTF-8 bytes.
     return bool(
         {"=": a.__eq__, "<>": a.__ne__, "<": a.__lt__, "<=": a.__le__, ">": a.__gt__, ">=": a.__ge__}[operator](b)
@@ -259,7 +263,7 @@ def update(text: str) -> Parsed:
     """Parse an update expression."""
     parsed = _Parser(text).update()
     if not parsed.actions:
-        raise Refused("The expression can not be empty")
+        raise RefusedError("The expression can not be empty")
     return parsed
 
 
@@ -279,7 +283,7 @@ def apply(parsed: Parsed, scope: Scope) -> Item:
     for clause, name, operand in parsed.actions:
         attribute = name(scope)
         if attribute in touched:
-            raise Refused(f"Two document paths overlap with each other: {attribute}")
+            raise RefusedError(f"Two document paths overlap with each other: {attribute}")
         touched.add(attribute)
         if clause == "set":
             item[attribute] = _present(operand(scope))

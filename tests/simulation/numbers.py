@@ -9,7 +9,7 @@ _EXACT = Context(prec=38, traps=[Inexact, InvalidOperation])
 _FORM = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-class NotANumber(ValueError):
+class NotANumberError(ValueError):
     """DynamoDB would answer ValidationException."""
 
 
@@ -19,7 +19,7 @@ def number(text: str) -> Decimal | int:
     if len(text) <= 20 and text.isascii() and text.isdigit():
         return int(text)
     if not _FORM.fullmatch(text):
-        raise NotANumber(f"A value provided cannot be converted into a number: {text!r}")
+        raise NotANumberError(f"A value provided cannot be converted into a number: {text!r}")
     return _fitting(Decimal(text))
 
 
@@ -31,23 +31,23 @@ def written(value: Decimal | int) -> str:
 def add(left: dict[str, Any], right: dict[str, Any], sign: int = 1) -> dict[str, Any]:
     """Return the sum (or the difference) of two numbers, as attribute values."""
     if "N" not in left or "N" not in right:
-        raise NotANumber("An operand in the update expression has an incorrect data type")
+        raise NotANumberError("An operand in the update expression has an incorrect data type")
     a, b = number(left["N"]), number(right["N"])
     if isinstance(a, int) and isinstance(b, int):  # both below 10**20
         return {"N": str(a + sign * b)}
     try:
         return {"N": written((_EXACT.add if sign > 0 else _EXACT.subtract)(Decimal(a), Decimal(b)))}
     except Inexact:
-        raise NotANumber("DynamoDB only supports precision up to 38 digits") from None
+        raise NotANumberError("DynamoDB only supports precision up to 38 digits") from None
 
 
 def _fitting(value: Decimal) -> Decimal:
     try:
         value = value.normalize(_EXACT)
     except Inexact:
-        raise NotANumber("DynamoDB only supports precision up to 38 digits") from None
+        raise NotANumberError("DynamoDB only supports precision up to 38 digits") from None
     if not value:
         return Decimal(0)
-    if not -130 <= value.adjusted() <= 125:  # noqa: PLR2004 DynamoDB's range
-        raise NotANumber("Number overflow or underflow")
+    if not -130 <= value.adjusted() <= 125:
+        raise NotANumberError("Number overflow or underflow")
     return value

@@ -16,7 +16,7 @@ EXPRESSIONS = ("ExpressionAttributeNames", "ExpressionAttributeValues")
 CONDITIONAL = ("ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure", *EXPRESSIONS)
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """A request is answered with an error."""
 
     def __init__(self, code: str, message: str, **more: Any) -> None:
@@ -32,9 +32,9 @@ class Failed(Exception):
         return ClientError(response, operation)
 
 
-def refused(message: str) -> Failed:
+def refused(message: str) -> FailedError:
     """Return the failure of a request that is wrong in itself."""
-    return Failed("ValidationException", message)
+    return FailedError("ValidationException", message)
 
 
 def canonical(value: Value) -> Value:

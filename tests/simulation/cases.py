@@ -1,0 +1,66 @@
+"""Small programs, each chosen for a race; they are run in every order there is."""
+
+from tests.simulation.operations import COMPLETE, KEYS, SNAPSHOT, Op
+from tests.simulation.scenario import Phase, Scenario
+from tests.simulation.scheduler import Conditions
+
+
+def _push(item: object, token: str | None = None) -> Op:
+    return Op("push", item, token)
+
+
+def _add(delta: int, token: str | None = None) -> Op:
+    return Op("increment", delta, token)
+
+
+def _set(value: object) -> Op:
+    return Op("set", value)
+
+
+def _many(*items: object, token: str | None = None) -> Op:
+    return Op("push_many", list(items), token)
+
+
+_GET, _DELETE = Op("get"), Op("delete")
+
+
+def _range(start: int, limit: int | None = None) -> Op:
+    return Op("get_range", (start, limit))
+
+
+SMALL: dict[str, list[list[Op]]] = {
+    "two pushers": [[_push("a"), _push("b")], [_push("c"), _push("d")]],
+    "two pushers, a reader": [[_push("a"), _push("b")], [_push("c")], [_GET]],
+    "a reader behind a pusher": [[_push("a"), _push("b"), _push("c")], [_range(1), _range(2, 1)]],
+    "a delete under a pusher": [[_push("a"), _push("b"), _push("c")], [_DELETE, _push("d")]],
+    "a set under a pusher": [[_push("a"), _push("b")], [_set("x"), _GET]],
+    "a long set against a delete": [[_set(["p", "q", "r"])], [_DELETE, _push("a")]],
+    "a long set against a push": [[_set(["p", "q"]), _push("s")], [_push("a")]],
+    "two long sets": [[_set(["p", "q"])], [_set(["r", "s"]), _GET]],
+    "plain increments": [[_add(1)], [_add(2)], [_GET]],
+    "one token, two attempts": [[_push("a", "t"), _push("b")], [_push("a", "t")]],
+    "one token beyond the head": [[_set(["p", "q"]), _push("a", "t")], [_push("a", "t")]],
+    "one token and a pusher": [[_push("p"), _push("a", "t")], [_push("a", "t")], [_push("b")]],
+    "two counter tokens": [[_add(1, "t1"), _add(2, "t2")], [_add(1, "t1"), _add(4)]],
+    "tokens and a delete": [[_push("a", "t")], [_push("a", "t")], [_DELETE]],
+    "counter tokens and a set": [[_add(5, "t")], [_add(5, "t")], [_set(3)]],
+    "parts of push_many": [[_many("a", "b", "c")], [_many("d", "e"), _GET]],
+    "push_many with a token, twice": [[_many("a", "b", token="t")], [_many("a", "b", token="t")]],
+    "push_many under a set": [[_many("a", "b")], [_set("x")]],
+    "keys and snapshot": [[_push("a"), Op("set", 1, key="l")], [Op(KEYS), Op(SNAPSHOT)]],
+}
+
+
+def small(name: str, segment_bytes: int, step_seconds: float) -> Scenario:
+    """Return one of the programs. With `step_seconds` of 0 writers trust what they remember, with 1 they ask first."""
+    programs = tuple(tuple(program) for program in SMALL[name])
+    return Scenario((Phase(programs),), Conditions(segment_bytes=segment_bytes, step_seconds=step_seconds))
+
+
+def completed_meanwhile(first: list[Op], second: list[Op]) -> Scenario:
+    """Return a scenario with a completion in the middle, and what its stragglers do afterwards."""
+    after = ((_push("y"), _push("z")), (_push("x"), _GET))
+    return Scenario(
+        (Phase((tuple(first), (*second, Op(COMPLETE)))), Phase(((_DELETE, *after[0]), ())), Phase(after, clean=True)),
+        Conditions(segment_bytes=1),
+    )
