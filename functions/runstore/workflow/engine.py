@@ -173,7 +173,7 @@ class Engine:
 
     # ------------------------------------------------------------------ Failed
 
-    def failed(self, event: Event) -> "State | Failure":
+    def failed(self, event: Event) -> "State | Failure | StepFailure":
         """Return the failure that the task must raise, or what the branch does next.
 
         A redrive re-enters this task with the state of the failure, whose epoch tells. The step that has failed is then
@@ -181,26 +181,23 @@ class Engine:
         """
         branch, epoch = event.next, event.epoch
         run = self.records.run()
-        failed_here = run is not None and run.failure is not None and run.epoch >= epoch
-        if branch.get("epoch", 0) < epoch and not failed_here:
-            return event.answer(self._given_back(branch, epoch))
-        if run is not None and run.failure is not None:
+        if run is not None and run.failure is not None and run.epoch >= epoch:
+            if run.epoch == epoch:
+                self._error_hook(run.failure)
             return run.failure
-        if "error" in branch:
-            error, attempts = branch["error"], branch["step"]["attempt"]
-            failure, final = Failure(error["name"], error["message"], permanent=True), True
-            if error.get("ended"):
-                return failure
-        else:
-            failure, final = child_failure(event.error), "child" in branch
-            attempts = 0 if final else branch["step"]["attempt"]
-        step = branch.get("step") or {"id": "", "action": ""}
+        if branch.get("epoch", 0) < epoch:
+            return event.answer(self._given_back(branch, epoch))
+        step = branch.get("step") or {"id": "", "action": "", "attempt": 0}
+        failure = _reported(branch) or child_failure(event.error)
         options = self.definition.steps.get(step["action"])
-        if not final and options is not None and attempts < options.attempts:
+        if "error" not in branch and options is not None and step["attempt"] < options.attempts:
             spent = machine.spent(step, waited=branch["do"] == "wait", failed=True)
-            return event.answer(self._again(spent, options.wait_after(attempts), epoch))
-        failure = self.records.fail_run(failure, epoch)
-        self._error_hook(StepFailure(failure.name, failure.message, step["action"], step["id"], attempts))
+            return event.answer(self._again(spent, options.wait_after(step["attempt"]), epoch))
+        if run is not None and run.epoch <= epoch and run.ended < epoch:
+            told = StepFailure(failure.name, failure.message, step["action"], step["id"], step["attempt"])
+            recorded = self.records.fail_run(told, epoch)
+            self._error_hook(recorded)
+            return recorded
         return failure
 
     def _given_back(self, branch: "State", epoch: int) -> "State":
@@ -237,6 +234,12 @@ class Engine:
             value, text = None, "null"
         self.records.end_hook(COMPLETE_HOOK, text)
         return {"output": json.loads(text)}
+
+
+def _reported(branch: "State") -> Failure | None:
+    """Return the failure that a step's own task has reported; None for what Step Functions caught."""
+    error = branch.get("error")
+    return None if error is None else Failure(error["name"], error["message"], permanent=True)
 
 
 def _ended(message: str) -> "State":

@@ -13,7 +13,7 @@ from runstore.store import RunStore
 from runstore.table import Table
 from runstore.workflow.attempt import Failure
 from runstore.workflow.engine import Engine
-from runstore.workflow.errors import WorkflowUnavailableError
+from runstore.workflow.errors import StepFailure, WorkflowUnavailableError
 from runstore.workflow.events import Event, parse
 from runstore.workflow.records import Records
 
@@ -52,14 +52,14 @@ def make_handler(
             raise
         except TransientError as failure:
             raise WorkflowUnavailableError(str(failure)) from failure
-        if isinstance(answer, Failure):
+        if isinstance(answer, (Failure, StepFailure)):
             raise _exception(answer)
         return answer
 
     return handler
 
 
-_ANSWERS: "dict[str, Callable[[Engine, Event], dict[str, Any] | Failure]]" = {
+_ANSWERS: "dict[str, Callable[[Engine, Event], dict[str, Any] | Failure | StepFailure]]" = {
     "begin": Engine.begin,
     "step": Engine.step,
     "failed": Engine.failed,
@@ -67,7 +67,7 @@ _ANSWERS: "dict[str, Callable[[Engine, Event], dict[str, Any] | Failure]]" = {
 }
 
 
-def _exception(failure: Failure) -> Exception:
+def _exception(failure: Failure | StepFailure) -> Exception:
     """Return an exception of the failed step's class name: Lambda reports the name, and the execution fails with it."""
     kind: type[Exception] = type(failure.name, (Exception,), {})
     return kind(failure.message)

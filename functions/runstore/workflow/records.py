@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 from runstore import clock
 from runstore.expressions import ABSENT
 from runstore.items import GROUP_SEPARATOR
-from runstore.workflow.attempt import Failure
-from runstore.workflow.errors import RunEndedError
+from runstore.workflow.errors import RunEndedError, StepFailure
 from runstore.workflow.machine import WIDTH
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Run:
     headers: "Any"
     until: float
     epoch: int
-    failure: Failure | None
+    failure: StepFailure | None
     ended: int
 
 
@@ -96,9 +95,9 @@ class Records:
         values = {"number": _number(epoch), "expires_at": _number(expires_at), "retired": _number(order)}
         self._table.update(self._table.update_request(_RUN, _BEGIN_EPOCH, _EARLIER_EPOCH, **values))
 
-    def fail_run(self, failure: Failure, epoch: int) -> Failure:
+    def fail_run(self, failure: StepFailure, epoch: int) -> StepFailure:
         """Record how the run has failed and return that, or the failure that was recorded first. Up to two requests."""
-        text = json.dumps([failure.name, failure.message], ensure_ascii=True)
+        text = json.dumps([failure.name, failure.message, failure.action, failure.step_id, failure.attempts])
         values = {"sealed": {"S": text}, "number": _number(epoch)}
         if not self._table.update(self._table.update_request(_RUN, _FAIL, _NOT_FAILED, **values)):
             run = self.run()
@@ -126,7 +125,8 @@ class Records:
             payload = f",{step.payload}" if step.size <= in_state else ""
             if not payload:
                 self.put_payload(step_id_of, nonce, step.payload)
-            entries.append(f'["{step.action}",{step.due:.3f}{payload}]')
+            due = int(step.due * 1000) / 1000  # never later than it was asked for, also when it is read back
+            entries.append(f'["{step.action}",{due:.3f}{payload}]')
         if len(entries) > WIDTH:
             for n, start in enumerate(range(0, len(entries), WIDTH)):
                 value = f"[{','.join(entries[start : start + WIDTH])}]"
@@ -185,8 +185,7 @@ def _run(wire: "Wire | None") -> Run | None:
     if wire is None or int(wire["expires_at"]["N"]) <= clock.now():
         return None
     value = json.loads(wire["value"]["S"])
-    name, message = json.loads(wire["sealed"]["S"]) if "sealed" in wire else ("", "")
-    failure = Failure(name, message, permanent=True) if name else None
+    failure = StepFailure(*json.loads(wire["sealed"]["S"])) if "sealed" in wire else None
     # retire_run notes twice the epoch when it begins, and one more when it ends.
     ended = (int(wire.get("retired", {"N": "0"})["N"]) - 1) // 2
     return Run(value["headers"], value["until"], int(wire["number"]["N"]), failure, ended)
