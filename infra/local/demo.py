@@ -30,7 +30,7 @@ class Report:
 
     def line(self, label: str, text: str) -> None:
         """Print one line."""
-        self.console.print(f"[bold]{label:<12}[/bold]", end="", highlight=False)
+        self.console.print(f"[bold]{label:<13}[/bold]", end="", highlight=False)
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def gap(self) -> None:
@@ -111,7 +111,7 @@ def follow(console: Console, stack: LocalStack, execution_arn: str, branches: in
     """Draw the progress over the branches, as the run's own counter tells it, until the execution has ended."""
     store = RunStore(execution_arn, table_name=stack.table_name, client=stack.client("dynamodb"))
     bar = BarColumn(bar_width=40)
-    columns = (TextColumn("[bold]branches   [/bold]"), bar, MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("[bold]branches    [/bold]"), bar, MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("branches", total=branches)
         done = 0

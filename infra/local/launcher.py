@@ -6,12 +6,14 @@ what ministack lacks for this project:
 * An exception of a Python function reaches Step Functions under its class name, as on AWS, and the function's
   process stays warm. ministack calls every exception `Runtime.HandlerError` and ends the process.
 * A function's process starts warm, see `infra.local.workers`.
+* Expressions of DynamoDB requests are parsed once.
 * Every DynamoDB request that changes or reads items is written to REQUEST_LOG with what it consumed.
 
 It ends when its standard input does, so that it cannot outlive the parent, however that dies.
 """
 
 import asyncio
+import functools
 import json
 import os
 import shutil
@@ -36,6 +38,8 @@ MENDED_ANSWER: Final = (
     '"stackTrace": traceback.format_exc().splitlines()}}}'
 )
 SECONDS_TO_END: Final = 8.0
+EXPRESSIONS: Final = 1_000
+HTTP_OK: Final = 200
 
 
 def name_exceptions() -> None:
@@ -54,6 +58,13 @@ def name_exceptions() -> None:
         return result
 
     lambda_svc._execute_function_warm = execute_and_name  # noqa: SLF001
+
+
+def remember_expressions() -> None:
+    """Parse each DynamoDB expression once; ministack's Query parses its own anew for every item of the table."""
+    tokenize = functools.lru_cache(EXPRESSIONS)(dynamodb._tokenize)  # noqa: SLF001
+    dynamodb._tokenize = lambda expression: list(tokenize(expression))  # noqa: SLF001
+    dynamodb._condition_syntax_error = functools.lru_cache(EXPRESSIONS)(dynamodb._condition_syntax_error)  # noqa: SLF001
 
 
 class RequestLog:
@@ -91,9 +102,6 @@ class RequestLog:
         }
 
 
-HTTP_OK: Final = 200
-
-
 def end_with_parent() -> None:
     """End this process when standard input ends: the parent holds its other side and never writes."""
 
@@ -112,6 +120,7 @@ def main() -> None:
     end_with_parent()
     name_exceptions()
     fork_from_a_warm_process(lambda_runtime)
+    remember_expressions()
     dynamodb.handle_request = RequestLog(Path(request_log)).handle
     config = Config()
     config.bind = [f"fd://{socket_fd}"]
