@@ -129,3 +129,4 @@ def main() -> None:
     config.graceful_timeout = 0.2  # an idle connection of a client is no reason to wait
     asyncio.run(serve(app, config))
     shutil.rmtree(Path(request_log).parent, ignore_errors=True)  # a parent that was killed cannot
+    os._exit(0)  # without waiting for the threads of executions that wait; function processes end with their input

@@ -1,0 +1,1 @@
+"""The repository's template on the local stack, from outside."""
