@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _DAY = 86_400
 _TRIES = 9  # after a transaction conflict, or when a batch was left unfinished: clients do not repeat these themselves
+_LONGEST_PAGE = 4_096  # items: beyond it 1 MB ends a page, and DynamoDB takes no number of more than 31 bits
 _BACKOFF, _LONGEST_BACKOFF = 0.01, 1.0  # seconds, doubled at each try and jittered
 
 
@@ -84,7 +85,7 @@ class Table:
     ) -> "Iterator[Wire]":
         """Query of the sort keys from `first` to `last` ("": without a bound), one request a page of 1 MB.
 
-        With `page` the first page has at most so many items, and each later one four times as many.
+        With `page` the first page has at most so many items, and each later one four times as many, up to 4,096.
         """
         bounds = " AND #key BETWEEN :first AND :last" if last else " AND #key >= :first" if first else ""
         condition = f"#run_id = :run_id{bounds}"
@@ -100,7 +101,7 @@ class Table:
         if projection:
             request["ProjectionExpression"] = projection
         if page:
-            request["Limit"] = page
+            request["Limit"] = min(page, _LONGEST_PAGE)
         while True:
             answer = self._read("query", request)
             yield from answer["Items"]
@@ -108,7 +109,7 @@ class Table:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
             if page:
-                request["Limit"] *= 4
+                request["Limit"] = min(request["Limit"] * 4, _LONGEST_PAGE)
 
     # ------------------------------------------------------------------ writing
 
