@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from runstore import RunStore, Settings, clock
+from runstore.retirement import StatusChange
 from runstore.workflow import Workflow
 from runstore.workflow.handler import make_handler
 from tests.simulation.client import Direct, SimulatedClient
@@ -66,6 +67,15 @@ class Machine:
         if execution.task.error:
             raise execution.task.error
         return execution
+
+    def answer_to(self, event: dict[str, Any]) -> Any:
+        """Return what the function answers to an event that is sent (once more) by hand."""
+        return self._handler(event, None)
+
+    def retire(self, execution: Execution, status: str) -> int:
+        """Have retire_run hear of an execution's end; return how many items it keeps."""
+        change = StatusChange(execution.arn, status, execution.redrives, int(self.loop.now) + 1)
+        return RunStore(execution.arn, client=self.client, settings=self.settings).retire(change)[1]
 
     def state(self, execution: Execution) -> dict[str, Any]:
         """The run's user keys."""

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runstore.errors import InvalidRequestError
-from runstore.workflow.errors import PermanentError
+from runstore.values import encode
+from runstore.workflow.api import HookApi, StepApi, StepLogger
+from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK
+from runstore.workflow.errors import PermanentError, StepFailure
+from runstore.workflow.machine import MAX_STATE
+from runstore.workflow.stepstore import StepStore
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from runstore.workflow.api import StepApi
     from runstore.workflow.base import Workflow
 
 MAX_MESSAGE = 8_000  # characters of an error's text: Step Functions keeps 32,768 of the cause around it
@@ -32,6 +36,24 @@ def run_step(workflow: "type[Workflow]", action: str, data: "Any", headers: "Any
         api.logger.exception("step %s failed in attempt %d", action, api.attempt)
         return failure_of(error)
     return None
+
+
+def complete_hook(workflow: "type[Workflow]", store: StepStore, logger: StepLogger) -> str:
+    """Call the completion hook; return the JSON of its output, null if it failed."""
+    try:
+        output = workflow().on_workflow_complete(HookApi(store, logger=logger))
+        return encode(output, f"the output of {COMPLETE_HOOK}", MAX_STATE)[0]
+    except Exception:
+        logger.exception("%s failed: the run succeeds all the same, without output", COMPLETE_HOOK)
+        return "null"
+
+
+def error_hook(workflow: "type[Workflow]", failure: StepFailure, store: StepStore, logger: StepLogger) -> None:
+    """Call the error hook."""
+    try:
+        workflow().on_workflow_error(failure, HookApi(store, logger=logger))
+    except Exception:
+        logger.exception("%s failed: the run fails with the step's error all the same", ERROR_HOOK)
 
 
 def failure_of(error: Exception) -> Failure:

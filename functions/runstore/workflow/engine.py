@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from runstore.values import encode
 from runstore.workflow import machine
-from runstore.workflow.api import HookApi, Limits, Schedule, StepApi, StepLogger
-from runstore.workflow.attempt import Failure, run_step
+from runstore.workflow.api import Limits, Schedule, StepApi, StepLogger
+from runstore.workflow.attempt import Failure, complete_hook, error_hook, run_step
 from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK, START, Definition
 from runstore.workflow.durations import YEAR
 from runstore.workflow.errors import RunEndedError, StepFailure
@@ -67,7 +67,7 @@ class Engine:
         began = machine.epoch_seconds(event.started)
         text, size = encode(data, "data", machine.MAX_STATE)
         self.records.begin_run(
-            encode(headers, "headers", machine.MAX_STATE)[0],
+            encode(headers, "headers", machine.MAX_HEADERS)[0],
             began + min(YEAR, self.settings.ttl_days * _DAY),
             event.epoch,
         )
@@ -207,13 +207,8 @@ class Engine:
         return machine.go_on(step, self.now(), epoch)
 
     def _error_hook(self, failure: StepFailure) -> None:
-        first, _ = self.records.begin_hook(ERROR_HOOK)
-        if not first:
-            return
-        try:
-            self.workflow().on_workflow_error(failure, HookApi(StepStore(self.store, ERROR_HOOK), logger=self.logger))
-        except Exception:
-            self.logger.exception("%s failed: the run fails with the step's error all the same", ERROR_HOOK)
+        if self.records.begin_hook(ERROR_HOOK)[0]:
+            error_hook(self.workflow, failure, StepStore(self.store, ERROR_HOOK), self.logger)
 
     # ------------------------------------------------------------------ Hook and Complete
 
@@ -224,14 +219,7 @@ class Engine:
             if output is None:
                 self.logger.error("%s was begun before and did not end: it is not begun again", COMPLETE_HOOK)
             return {"output": None if output is None else json.loads(output)}
-        try:
-            value = self.workflow().on_workflow_complete(
-                HookApi(StepStore(self.store, COMPLETE_HOOK), logger=self.logger)
-            )
-            text, _ = encode(value, "the output of on_workflow_complete", machine.MAX_STATE)
-        except Exception:
-            self.logger.exception("%s failed: the run succeeds all the same, without output", COMPLETE_HOOK)
-            value, text = None, "null"
+        text = complete_hook(self.workflow, StepStore(self.store, COMPLETE_HOOK), self.logger)
         self.records.end_hook(COMPLETE_HOOK, text)
         return {"output": json.loads(text)}
 

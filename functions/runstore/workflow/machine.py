@@ -33,6 +33,8 @@ _LEAST = _LOOP + _FAILED
 _CALLS_ALONE, _CALLS_LEAST = 100, 12
 _LONGEST_ID = 120  # characters: a sort key has room for 1,024 bytes
 
+MAX_HEADERS = 16_384  # bytes: every step reads them
+
 END: State = {"do": "end", "then": "end", "child": {}, "epoch": 0}
 
 
