@@ -1,0 +1,152 @@
+"""The commands of the local stack as a user runs them: `make demo` and `make local`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.local.server import ROOT
+from tests.e2e.conftest import SECONDS, eventually
+
+HOLD = """
+import signal
+from infra.local import LocalStack
+with LocalStack.start() as stack:
+    stack.invoke("increment_counter", {"runId": "r", "key": "k"})
+    print(stack.pid, flush=True)
+    signal.pause()
+"""
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start a program whose output can be read."""
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the demo without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "infra.local.demo", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether no such process is left."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_the_demo_shows_the_run_from_order_to_empty_table(tmp_path: Path) -> None:
+    """The user's own order is run; customer, count, results, requests and what is left are shown; exit code 0."""
+    path = tmp_path / "order.json"
+    path.write_text(
+        json.dumps({"customer": {"id": "C-7"}, "line_items": [{"id": "one"}, {"id": 2}], "delaySeconds": 0}), "utf-8"
+    )
+    done = demo("--order", str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = done.stdout.split()
+    assert "C-7" in shown
+    assert "2 of 2 processed" in done.stdout
+    assert '{"id": "one", "status": "done"}' in done.stdout
+    assert '{"id": 2, "status": "done"}' in done.stdout
+    assert "0 items of the run in the table" in done.stdout
+    (counted,) = [line for line in done.stdout.splitlines() if line.startswith("DynamoDB")]
+    # The functions' requests, not the demo's own: a put, two updates a branch, three reads, and the deletion.
+    assert all(part in counted for part in ("1 PutItem", "4 UpdateItem", "3 GetItem", "1 BatchWriteItem"))
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"customer: 1", "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[]", "is not an order: it is a list, not an object"),
+        (b'{"customer": {}, "line_items": []}', "is not an order: customer.id must be a string or a number"),
+        (
+            b'{"customer": {"id": 1}, "line_items": []}',
+            "is not an order: line_items must be a list of at least one item",
+        ),
+    ],
+)
+def test_a_bad_order_gets_one_clear_line(tmp_path: Path, content: bytes | None, fault: str) -> None:
+    """A file that is missing, not JSON or not an order is named in one line on stderr, with exit code 2."""
+    path = tmp_path / "order.json"
+    if content is not None:
+        path.write_bytes(content)
+    done = demo("--order", str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert str(path) in line
+    assert fault in line
+
+
+def test_an_impossible_number_of_items_is_refused() -> None:
+    """A number of line items that no execution can take is an order at fault, too."""
+    done = demo("--items", "1701")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "demo: 1701 line items are not possible: 1 to 1,700 fit one execution\n"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_make_local_says_how_to_use_it_and_stops_in_order(end: signal.Signals) -> None:
+    """The kept stack prints what to export, answers until it is stopped, and leaves no process behind."""
+    with start("-m", "infra.local") as program:
+        assert program.stdout is not None
+        printed = list(iter(program.stdout.readline, "Then, for example:\n"))
+        assert " is up on http://127.0.0.1:" in printed[0]
+        lines = [line for line in printed if "export " in line]
+        assert {line.split()[1].partition("=")[0] for line in lines} >= {
+            "AWS_ENDPOINT_URL",
+            "AWS_DEFAULT_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "RUNSTORE_TABLE",
+            "ORDER_FANOUT",
+        }
+        (child,) = children(program.pid)
+        program.send_signal(end)
+        program.communicate(timeout=SECONDS)
+    assert program.returncode == {signal.SIGINT: 0, signal.SIGTERM: 128 + signal.SIGTERM}[end]
+    assert is_gone(child)
+
+
+def test_a_killed_parent_leaves_no_process() -> None:
+    """Ministack and the functions' processes end with the program that started them, however that dies."""
+    with start("-c", HOLD) as program:
+        assert program.stdout is not None
+        child = int(program.stdout.readline())
+        functions = children(child)
+        program.kill()
+        program.communicate(timeout=SECONDS)
+    assert functions
+    assert eventually(lambda: is_gone(child))
+    assert eventually(lambda: all(is_gone(function) for function in functions))
+
+
+def children(pid: int) -> list[int]:
+    """Return the ids of a process's children."""
+    command = ["ps", "-o", "pid=", "--ppid", str(pid)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [int(each) for each in listed.stdout.split()]

@@ -1,0 +1,166 @@
+"""What template.yaml and the state machines promise, read from their files."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+OPERATIONS = ["GetValue", "SetValue", "PushItem", "IncrementCounter", "DeleteKey", "CompleteRun", "RetireRun"]
+EXAMPLES = {"OrderFanout": "order_fanout", "CounterJsonata": "counter_jsonata"}
+TRANSIENT = {
+    "ThrottledError",
+    "UnavailableError",
+    "IncompleteCompletionError",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.SdkClientException",
+    "Lambda.Unknown",
+    "States.Timeout",
+}
+
+
+def machine(name: str) -> dict[str, Any]:
+    """Return an example state machine's definition."""
+    path = ROOT / RESOURCES[name]["Properties"]["DefinitionUri"]
+    definition: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return definition
+
+
+def all_states(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the states of a machine, those inside of a Map too."""
+    found = dict(definition["States"])
+    for state in definition["States"].values():
+        if state["Type"] == "Map":
+            found |= all_states(state["ItemProcessor"])
+    return found
+
+
+def tasks(name: str) -> dict[str, dict[str, Any]]:
+    """Return the Task states of an example."""
+    return {key: state for key, state in all_states(machine(name)).items() if state["Type"] == "Task"}
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    """Return the statements of a role's own policies."""
+    policies = RESOURCES[role]["Properties"]["Policies"]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_function_has_an_entry_point(name: str) -> None:
+    """Each function's Handler is a `handler` in a module of its own in functions/."""
+    module, _, attribute = RESOURCES[name]["Properties"]["Handler"].rpartition(".")
+    assert attribute == "handler"
+    assert module == re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    assert callable(importlib.import_module(module).handler)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_role_reaches_the_table_and_its_own_logs_only(name: str) -> None:
+    """A function may do its own actions on the one table and write its own logs; retire_run also its queue."""
+    table, logs, *more = statements(f"{name}Role")
+    assert table["Action"] == {"Fn::FindInMap": ["TableActions", name, "Actions"]}
+    assert table["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}
+    assert logs["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert logs["Resource"] == {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
+    assert [statement["Action"] for statement in more] == (["sqs:SendMessage"] if name == "RetireRun" else [])
+
+
+def test_no_function_may_scan_or_do_everything() -> None:
+    """The table actions are named one by one, and a Scan, which reads all runs, is none of them."""
+    for name in OPERATIONS:
+        actions = TEMPLATE["Mappings"]["TableActions"][name]["Actions"]
+        assert len(actions) == len(set(actions))
+        assert all(re.fullmatch(r"dynamodb:[A-Z][A-Za-z]+", action) for action in actions)
+        assert "dynamodb:Scan" not in actions
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_calls_lambda_and_nothing_else(name: str) -> None:
+    """Every Task of an example invokes a function, gives up in time and names its run by the execution."""
+    for state in tasks(name).values():
+        assert state["Resource"] == "arn:aws:states:::lambda:invoke"
+        assert state["TimeoutSeconds"] > 0
+        payload = state.get("Parameters", state.get("Arguments"))["Payload"]
+        assert payload.get("runId.$") == "$$.Execution.Id" or payload["runId"] == "{% $states.context.Execution.Id %}"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_retries_what_can_pass(name: str) -> None:
+    """Every Task lists the transient errors by their own names, with growing and scattered pauses."""
+    for key, state in tasks(name).items():
+        retry = state["Retry"][-1]
+        assert set(retry["ErrorEquals"]) >= TRANSIENT, key
+        assert retry["JitterStrategy"] == "FULL"
+        assert retry["BackoffRate"] > 1
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_never_catches_what_a_redrive_can_mend(name: str) -> None:
+    """Only errors that the same request meets again are caught, so any other failure is redriven where it happened."""
+    for state in all_states(machine(name)).values():
+        for catch in state.get("Catch", []):
+            assert not TRANSIENT & set(catch["ErrorEquals"])
+            assert "States.ALL" not in catch["ErrorEquals"]
+            assert machine(name)["States"][catch["Next"]]["Type"] == "Fail"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_branch_changes_the_run_with_a_token_of_its_own(name: str) -> None:
+    """Every push and increment has a token that is built from the state's name and the Map index."""
+    seen = 0
+    for key, state in tasks(name).items():
+        arguments = state.get("Parameters", state.get("Arguments"))
+        if arguments["FunctionName"] in {"${PushItemArn}", "${IncrementCounterArn}"}:
+            token = arguments["Payload"].get("token.$", arguments["Payload"].get("token"))
+            assert "State.Name" in token, key
+            assert "index" in token, key
+            seen += 1
+    assert seen
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_may_invoke_exactly_what_it_calls(name: str) -> None:
+    """The functions in the definition, in its substitutions and in its role are the same ones."""
+    text = (ROOT / RESOURCES[name]["Properties"]["DefinitionUri"]).read_text(encoding="utf-8")
+    called = set(re.findall(r"\$\{(\w+)Arn\}", text))
+    substituted = RESOURCES[name]["Properties"]["DefinitionSubstitutions"]
+    assert substituted == {f"{function}Arn": {"Fn::GetAtt": [function, "Arn"]} for function in called}
+    (invoke,) = statements(f"{name}Role")
+    assert invoke["Action"] == "lambda:InvokeFunction"
+    assert {resource["Fn::GetAtt"][0] for resource in invoke["Resource"]} == called
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_fans_out_at_most_forty_wide(name: str) -> None:
+    """Every Map says its width: Step Functions runs about forty iterations of an inline Map at once."""
+    maps = [state for state in all_states(machine(name)).values() if state["Type"] == "Map"]
+    assert [state["MaxConcurrency"] for state in maps] == [40]
+
+
+def test_events_of_other_machines_are_not_taken() -> None:
+    """The rule names state machines by ARN, and of RUNNING events takes only a redrive's."""
+    detail = RESOURCES["ExecutionEnds"]["Properties"]["EventPattern"]["detail"]
+    assert detail["stateMachineArn"]
+    ends, redrive = detail["$or"]
+    assert ends == {"status": ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]}
+    assert redrive == {"status": ["RUNNING"], "redriveCount": [{"numeric": [">", 0]}]}
+
+
+def test_everything_another_stack_needs_is_exported() -> None:
+    """Table, layer, functions, queue and examples are outputs with a name for Fn::ImportValue."""
+    functions = {f"{name}FunctionArn" for name in OPERATIONS}
+    examples = {f"{name}Arn" for name in EXAMPLES}
+    outputs = TEMPLATE["Outputs"]
+    assert (
+        set(outputs)
+        >= {"TableName", "TableArn", "LayerArn", "DeadLetterQueueUrl", "DeadLetterQueueArn"} | functions | examples
+    )
+    assert all(output["Export"]["Name"]["Fn::Sub"] == f"${{AWS::StackName}}-{key}" for key, output in outputs.items())
