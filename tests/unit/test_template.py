@@ -47,6 +47,12 @@ def tasks(name: str) -> dict[str, dict[str, Any]]:
     return {key: state for key, state in all_states(machine(name)).items() if state["Type"] == "Task"}
 
 
+def arguments(state: dict[str, Any]) -> dict[str, Any]:
+    """Return what a Task gives to lambda:invoke, in either query language."""
+    given: dict[str, Any] = state["Parameters"] if "Parameters" in state else state["Arguments"]
+    return given
+
+
 def statements(role: str) -> list[dict[str, Any]]:
     """Return the statements of a role's own policies."""
     policies = RESOURCES[role]["Properties"]["Policies"]
@@ -88,7 +94,7 @@ def test_an_example_calls_lambda_and_nothing_else(name: str) -> None:
     for state in tasks(name).values():
         assert state["Resource"] == "arn:aws:states:::lambda:invoke"
         assert state["TimeoutSeconds"] > 0
-        payload = state.get("Parameters", state.get("Arguments"))["Payload"]
+        payload = arguments(state)["Payload"]
         assert payload.get("runId.$") == "$$.Execution.Id" or payload["runId"] == "{% $states.context.Execution.Id %}"
 
 
@@ -117,9 +123,9 @@ def test_a_branch_changes_the_run_with_a_token_of_its_own(name: str) -> None:
     """Every push and increment has a token that is built from the state's name and the Map index."""
     seen = 0
     for key, state in tasks(name).items():
-        arguments = state.get("Parameters", state.get("Arguments"))
-        if arguments["FunctionName"] in {"${PushItemArn}", "${IncrementCounterArn}"}:
-            token = arguments["Payload"].get("token.$", arguments["Payload"].get("token"))
+        given = arguments(state)
+        if given["FunctionName"] in {"${PushItemArn}", "${IncrementCounterArn}"}:
+            token = given["Payload"].get("token.$") or given["Payload"]["token"]
             assert "State.Name" in token, key
             assert "index" in token, key
             seen += 1
