@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import yaml
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
@@ -43,8 +44,19 @@ class Packager:
         s3.create_bucket(Bucket=BUCKET)
 
     def package(self, template_path: Path) -> str:
-        """Return the template as JSON, its local paths replaced by S3 locations."""
-        template: dict[str, Any] = yaml_parse(template_path.read_text(encoding="utf-8"))
+        """Return the template as JSON, its local paths replaced by S3 locations.
+
+        Raises:
+            LocalStackError: The template is not YAML, or a path in it leads nowhere.
+        """
+        try:
+            return self._packaged(yaml_parse(template_path.read_text(encoding="utf-8")))
+        except yaml.YAMLError as error:
+            raise LocalStackError(f"{template_path} is not YAML: {error}") from error
+        except OSError as error:
+            raise LocalStackError(f"{template_path} names {error.filename}: {error.strerror}") from error
+
+    def _packaged(self, template: dict[str, Any]) -> str:
         functions = template.get("Globals", {}).get("Function", {})
         if "CodeUri" in functions:
             functions["CodeUri"] = self._folder(functions["CodeUri"])
