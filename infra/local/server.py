@@ -23,7 +23,7 @@ STOP_SECONDS: Final = 10.0
 # Nothing of the caller's own settings may reach the functions, and Python may keep what it compiled of boto3.
 FOREIGN: Final = ("AWS_", "POWERTOOLS_", "RUNSTORE_", "PYTHONDONTWRITEBYTECODE")
 LAUNCH: Final = "from infra.local.launcher import main; main()"
-NEEDS: Final = ("ministack", "samtranslator", "hypercorn", "boto3", "aws_lambda_powertools")
+NEEDS: Final = ("ministack", "hypercorn", "aws_lambda_powertools")  # what other processes than this one import
 
 
 class LocalStackError(Exception):
@@ -48,7 +48,11 @@ class Server:
         """
         missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
         if missing:
-            raise LocalStackError(f"not installed: {', '.join(missing)}; `make` targets install them, see `make help`")
+            raise LocalStackError(
+                f"this Python lacks {', '.join(missing)}; `make demo` and `make local` install it in .venv"
+            )
+        if shutil.which("make") is None:
+            raise LocalStackError("the layer is built with make, and there is none on the PATH")
         self.folder = Path(tempfile.mkdtemp(prefix="runstore-local-"))
         self.request_log = self.folder / "requests.jsonl"
         self.log = self.folder / "ministack.log"

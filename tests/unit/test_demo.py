@@ -25,7 +25,7 @@ def test_the_order_of_the_repository_is_one() -> None:
 
 
 def test_an_order_waits_as_long_as_the_document_unless_it_says_otherwise(tmp_path: Path) -> None:
-    """An order may leave out delaySeconds, which is ten then; what else an order holds beside its own fields is left out."""
+    """An order may leave out delaySeconds, which is ten then; fields that no order has are left out."""
     order = {"customer": {"id": 7}, "line_items": [ITEM], "note": "x"}
     assert read_order(written(tmp_path, order)) == {"customer": {"id": 7}, "line_items": [ITEM], "delaySeconds": 10}
     assert read_order(written(tmp_path, order | {"delaySeconds": 0}))["delaySeconds"] == 0
