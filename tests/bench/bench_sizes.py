@@ -1,0 +1,56 @@
+"""How large what is deployed is."""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from io import BytesIO
+from pathlib import Path
+
+from tests.bench.bench import Bench, Row
+
+TITLE = "sizes of what is deployed"
+_ROOT = Path(__file__).parents[2]
+_FUNCTIONS = _ROOT / "functions"
+_REQUIREMENTS = _FUNCTIONS / "requirements.txt"
+
+
+def measure(_: Bench) -> Iterator[Row]:
+    """Build the wheel, and pack what the functions' bundle and the layer hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [Path(sys.executable).with_name("hatchling"), "build", "-t", "wheel", "-d", folder],
+            cwd=_ROOT,
+            check=True,
+            capture_output=True,
+        )
+        (wheel,) = Path(folder).glob("*.whl")
+        yield Row("wheel", _kilobytes(wheel.stat().st_size))
+    package = {path.relative_to(_FUNCTIONS).as_posix(): path for path in (_FUNCTIONS / "runstore").rglob("*.py")}
+    entry_points = {path.name: path for path in _FUNCTIONS.glob("*.py")}
+    yield Row("layer (the package alone)", _packed(package))
+    lines = _REQUIREMENTS.read_text("utf-8").splitlines()
+    for name in (line.partition("==")[0] for line in lines if "==" in line):
+        bundled = {
+            str(file): Path(str(file.locate()))
+            for file in distribution(name).files or ()
+            if ".." not in file.parts and "__pycache__" not in file.parts
+        }
+        yield Row(f"{name}, as a part of the bundle", _packed(bundled))
+        entry_points |= bundled
+    yield Row("function bundle (package, entry points, the above)", _packed(package | entry_points))
+
+
+def _packed(files: dict[str, Path]) -> str:
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, path in files.items():
+            packed.write(path, name)
+    unpacked = sum(path.stat().st_size for path in files.values())
+    return f"{_kilobytes(len(archive.getvalue()))}, unpacked {_kilobytes(unpacked)}, {len(files)} files"
+
+
+def _kilobytes(size: int) -> str:
+    return f"{size / 1_000:,.0f} kB"
