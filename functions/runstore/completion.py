@@ -82,7 +82,7 @@ def _spread(
     sort_keys = (wire["key"]["S"] for wire in table.query(projection="#key"))
     with ThreadPoolExecutor(_WORKERS, "runstore") as workers:
         for part in _parts(sort_keys, size):
-            if time_left and time_left() < reserve:
+            if time_left and time_left() <= reserve:
                 raise _incomplete(before + done + sum(future.result() for future in running))
             running.append(workers.submit(work, part))
             if len(running) > 2 * _WORKERS:
