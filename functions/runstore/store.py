@@ -151,7 +151,7 @@ class RunStore:
             names.check_key(key)
             if token is not None:
                 names.check_token(token)
-            encoded = self._encode_list(items, "items")
+            encoded = values.encode_list(items, "items", self._settings.max_value_bytes)
             texts, sizes = [text for text, _ in encoded], [size for _, size in encoded]
             length = 0
             most = model.PART_SEGMENTS * self._settings.segment_bytes
@@ -220,7 +220,7 @@ class RunStore:
         return int(append(self._table, self._memory, key, change))
 
     def _set_list(self, key: str, value: "Iterable[Any]") -> None:
-        encoded = self._encode_list(value, "value")
+        encoded = values.encode_list(value, "value", self._settings.max_value_bytes)
         texts, sizes = tuple(text for text, _ in encoded), [size for _, size in encoded]
         size = sum(sizes) + max(1, len(sizes)) + 1  # with its commas and brackets
         if size > self._settings.max_value_bytes:
@@ -230,12 +230,6 @@ class RunStore:
             replace.put_head(self._table, key, head)
         else:
             replace.put_list(self._table, key, texts, sizes)
-
-    def _encode_list(self, elements: "Iterable[Any]", name: str) -> list[tuple[str, int]]:
-        if isinstance(elements, (str, bytes, dict)):
-            raise InvalidRequestError(f"{name} is a {type(elements).__name__}: it takes a list")
-        most = self._settings.max_value_bytes
-        return [values.encode(element, f"{name}[{index}]", most) for index, element in enumerate(elements)]
 
     def _forget(self, key: str) -> None:
         self._memory.forget(self._settings.table_name, self.run_id, key)

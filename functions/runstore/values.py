@@ -36,8 +36,8 @@ def encode(value: "Any", name: str, limit: int) -> tuple[str, int]:
     Raises InvalidValueError with the path to what is not JSON (`name` is where the path begins), or
     ValueTooLargeError when the text has more than `limit` bytes.
     """
-    _check(value, name)
     try:
+        _check(value, name)
         text = _ENCODER.encode(value)
     except ValueError as failure:  # Python refuses to print integers of more than 4,300 digits
         raise InvalidValueError(f"{name} cannot be written as JSON: {failure}") from failure
@@ -49,6 +49,17 @@ def encode(value: "Any", name: str, limit: int) -> tuple[str, int]:
     if size > limit:
         raise too_large(name, size, limit)
     return text, size
+
+
+def encode_list(elements: "Any", name: str, limit: int) -> list[tuple[str, int]]:
+    """Return what `encode` returns for each of the elements, which may come from any iterable of JSON values.
+
+    Raises InvalidRequestError for what is no list of elements: text and objects would come apart into what they are
+    made of.
+    """
+    if isinstance(elements, (str, bytes, dict)) or not isinstance(elements, Iterable):
+        raise InvalidRequestError(f"{name} is {_describe(elements)}: it takes a list")
+    return [encode(element, f"{name}[{index}]", limit) for index, element in enumerate(elements)]
 
 
 def too_large(name: str, size: int, limit: int) -> ValueTooLargeError:
