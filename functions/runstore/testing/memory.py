@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 from runstore import clock, names, values
-from runstore.errors import CounterRangeError, InvalidRequestError, KeyTypeMismatchError, RunStoreError
+from runstore.errors import CounterRangeError, KeyTypeMismatchError, RunStoreError
 from runstore.items import PART_SEGMENTS, split
 from runstore.settings import Settings
 
@@ -96,7 +96,7 @@ class InMemoryRunStore:
             names.check_key(key)
             limit = self._settings.max_value_bytes
             if isinstance(value, (list, tuple)):
-                texts = [values.encode(element, f"value[{n}]", limit) for n, element in enumerate(value)]
+                texts = values.encode_list(value, "value", limit)
                 size = sum(size for _, size in texts) + max(1, len(texts)) + 1
                 if size > limit:
                     raise values.too_large("value", size, limit)
@@ -124,10 +124,7 @@ class InMemoryRunStore:
             names.check_key(key)
             if token is not None:
                 names.check_token(token)
-            if isinstance(items, (str, bytes, dict)):
-                raise InvalidRequestError(f"items is a {type(items).__name__}: it takes a list")
-            most = self._settings.max_value_bytes
-            encoded = [values.encode(item, f"items[{n}]", most) for n, item in enumerate(items)]
+            encoded = values.encode_list(items, "items", self._settings.max_value_bytes)
             texts, length = [text for text, _ in encoded], 0
             parts = split([size for _, size in encoded], PART_SEGMENTS * self._settings.segment_bytes)
             for number, (part, _) in enumerate(parts):
