@@ -1,0 +1,56 @@
+"""Each implementation in turn, and the known differences of emulators as expected failures."""
+
+import uuid
+
+import pytest
+
+from runstore import RunStore
+from tests.contract.differences import DIFFERENCES
+from tests.contract.places import IMPLEMENTATIONS, PRICED, TABLES, Place, TablePlace
+
+
+@pytest.fixture(params=list(IMPLEMENTATIONS))
+def place(request: pytest.FixtureRequest) -> Place:
+    """Each implementation of the run store."""
+    return IMPLEMENTATIONS[request.param](request)
+
+
+@pytest.fixture(params=PRICED)
+def priced(request: pytest.FixtureRequest) -> TablePlace:
+    """Each of those at the default settings: what operations cost is promised for them."""
+    return _table(request)
+
+
+@pytest.fixture(params=TABLES)
+def table(request: pytest.FixtureRequest) -> TablePlace:
+    """Each implementation that keeps items in a DynamoDB, or in something like it."""
+    return _table(request)
+
+
+def _table(request: pytest.FixtureRequest) -> TablePlace:
+    place = IMPLEMENTATIONS[request.param](request)
+    assert isinstance(place, TablePlace)
+    return place
+
+
+@pytest.fixture
+def run_id() -> str:
+    """A run that no other test uses."""
+    return f"arn:aws:states:eu-central-1:123456789012:execution:contract:{uuid.uuid4()}"
+
+
+@pytest.fixture
+def store(place: Place, run_id: str) -> RunStore:
+    """A store of an empty run."""
+    return place.store(run_id)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect the failures that are known."""
+    for item in items:
+        if not isinstance(item, pytest.Function) or "contract" not in item.path.parts:
+            continue
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        implementation = next((parameters[name] for name in ("place", "table", "priced") if name in parameters), None)
+        if reason := DIFFERENCES.get((str(implementation), item.originalname)):
+            item.add_marker(pytest.mark.xfail(reason=f"{implementation} {reason}", strict=True))

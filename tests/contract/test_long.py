@@ -1,0 +1,51 @@
+"""A list of ten thousand elements."""
+
+import pytest
+
+from runstore import RunStore
+from tests.contract.places import Place
+
+COUNT = 10_000
+ELEMENTS = [{"id": number, "status": "done"} for number in range(COUNT)]
+
+
+def _is_whole(store: RunStore) -> None:
+    assert store.get("list") == ELEMENTS
+    for start in (0, 1, 4_999, 9_990, 9_999, 10_000):
+        assert store.get_range("list", start, 12) == ELEMENTS[start : start + 12]
+    assert store.get_range("list", 2_500, 5_000) == ELEMENTS[2_500:7_500]
+    assert store.snapshot() == {"list": ELEMENTS}
+
+
+def test_ten_thousand_elements_pushed_many_at_once(place: Place, run_id: str) -> None:
+    """They are pushed, repeated, read, ranged over, pushed to and deleted with the run."""
+    store = place.store(run_id)
+    assert store.push_many("list", ELEMENTS, token="t") == COUNT
+    _is_whole(store)
+    reader = place.store(run_id)
+    assert reader.push_many("list", ELEMENTS[:10], token="u") == COUNT + 10
+    assert store.push("list", "last", token="v") == COUNT + 11
+    assert place.store(run_id).push("list", "last", token="v") == COUNT + 11
+    store.complete()
+    assert place.items(run_id) == []
+
+
+def test_ten_thousand_elements_set(place: Place, run_id: str) -> None:
+    """A list of ten thousand is set, where the settings let a value be so large, and replaced."""
+    store = place.store(run_id, max_value_bytes=350_000)
+    elements = list(range(COUNT))
+    store.set("list", elements)
+    assert store.get("list") == elements
+    assert store.push("list", COUNT) == COUNT + 1
+    assert place.store(run_id).get_range("list", 9_998) == [9_998, 9_999, COUNT]
+    store.set("list", [])
+    assert store.get("list") == []
+
+
+@pytest.mark.prove
+def test_ten_thousand_elements_pushed_one_by_one(place: Place, run_id: str) -> None:
+    """They are pushed one by one, read and ranged over."""
+    store = place.store(run_id)
+    for number, element in enumerate(ELEMENTS, 1):
+        assert store.push("list", element) == number
+    _is_whole(store)

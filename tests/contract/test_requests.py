@@ -1,0 +1,121 @@
+"""What operations cost in requests, and that a repetition writes nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runstore import RunStore
+from tests.contract.places import TablePlace
+
+LONG = "x" * 190
+
+
+@pytest.fixture(autouse=True)
+def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a writer remembers fresh, however slow this machine is."""
+    monkeypatch.setattr("runstore.clock.elapsed", lambda: 0.0)
+
+
+def _cost(store: RunStore, operation: Callable[[], Any]) -> int:
+    before = store.requests
+    operation()
+    return store.requests - before
+
+
+OPERATIONS: dict[str, Callable[[RunStore], Any]] = {
+    "get": lambda store: store.get("key"),
+    "find": lambda store: store.find("key"),
+    "get_range": lambda store: store.get_range("list", 0, 2),
+    "set text": lambda store: store.set("key", "text"),
+    "set a number": lambda store: store.set("key", 5),
+    "set a list": lambda store: store.set("key", [1, 2, 3]),
+    "push": lambda store: store.push("list", {"id": 7, "status": "done"}),
+    "push with a token": lambda store: store.push("list", {"id": 7, "status": "done"}, token="t"),
+    "push_many": lambda store: store.push_many("list", range(10)),
+    "push_many with a token": lambda store: store.push_many("list", range(10), token="t"),
+    "increment": lambda store: store.increment("n"),
+    "increment with a token": lambda store: store.increment("n", 2, token="t"),
+    "delete": lambda store: store.delete("list"),
+    "keys": lambda store: store.keys(),
+    "snapshot": lambda store: store.snapshot(),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
+def test_a_small_key_takes_one_request(priced: TablePlace, run_id: str, operation: Callable[[RunStore], Any]) -> None:
+    """On a key that is not set, on one that is, and repeated by another process: one request each."""
+    store = priced.store(run_id)
+    assert _cost(store, lambda: operation(store)) == 1
+    assert _cost(store, lambda: operation(store)) == 1
+    other = priced.store(run_id)
+    assert _cost(other, lambda: operation(other)) == 1
+
+
+def _fill(store: RunStore, count: int) -> None:
+    for number in range(count):
+        store.push("list", [number, LONG])
+
+
+@pytest.mark.parametrize("length", [20, 100])
+def test_a_push_onto_a_long_list(priced: TablePlace, run_id: str, length: int) -> None:
+    """One request for who remembers, two where a segment begins; a newcomer tries the head and asks for the tail."""
+    store = priced.store(run_id)
+    _fill(store, length)
+    costs = [_cost(store, lambda: store.push("list", LONG)) for _ in range(9)]
+    assert set(costs) == {1, 2}
+    assert costs.count(1) >= 6
+    other = priced.store(run_id)
+    assert _cost(other, lambda: other.push("list", LONG)) == 3
+
+
+@pytest.mark.parametrize("length", [20, 100])
+def test_a_push_with_a_token_onto_a_long_list(priced: TablePlace, run_id: str, length: int) -> None:
+    """At most three requests for who remembers, at most five for who does not, the same at any length."""
+    store = priced.store(run_id)
+    _fill(store, length)
+    warm = [_cost(store, lambda: store.push("list", LONG, token=f"t{number}")) for number in range(9)]  # noqa: B023 at once
+    assert max(warm) <= 3
+    for number in range(5):
+        other = priced.store(run_id)
+        assert _cost(other, lambda: other.push("list", LONG, token=f"u{number}")) <= 5  # noqa: B023 called at once
+
+
+@pytest.mark.parametrize("later", [0, 50])
+def test_a_repeat_on_a_long_list_writes_nothing(priced: TablePlace, run_id: str, later: int) -> None:
+    """It reads, few requests however much was pushed since, and leaves every item as it is."""
+    store = priced.store(run_id)
+    _fill(store, 20)
+    assert store.push("list", LONG, token="t") == 21
+    _fill(store, later)
+    before = priced.items(run_id)
+    assert _cost(store, lambda: store.push("list", LONG, token="t")) <= 3
+    other = priced.store(run_id)
+    assert _cost(other, lambda: other.push("list", LONG, token="t")) <= 4
+    assert priced.items(run_id) == before
+
+
+def test_reading_a_long_list(priced: TablePlace, run_id: str) -> None:
+    """A list of many items is read by two requests; a part of it by few, wherever it is."""
+    store = priced.store(run_id)
+    store.push_many("list", [[number, LONG] for number in range(2_000)])
+    assert _cost(store, lambda: store.get("list")) == 2
+    for start in (0, 1, 700, 1_000, 1_990):
+        assert _cost(store, lambda: store.get_range("list", start, 5)) <= 8  # noqa: B023 called at once
+
+
+def test_replacing_a_long_list(priced: TablePlace, run_id: str) -> None:
+    """Three requests: the refused one, the tail's, and the transaction."""
+    store = priced.store(run_id)
+    for operation in (lambda: store.set("list", "text"), lambda: store.set("list", 5), lambda: store.delete("list")):
+        store.delete("list")
+        _fill(store, 20)
+        assert _cost(store, operation) == 3
+
+
+def test_completion_deletes_in_batches(priced: TablePlace, run_id: str) -> None:
+    """25 items a request, and a Query before and after."""
+    store = priced.store(run_id)
+    for number in range(60):
+        store.set(f"key {number}", number)
+    assert _cost(store, store.complete) == 1 + 3 + 1

@@ -1,0 +1,138 @@
+"""What becomes of a run's items when its execution has ended otherwise than by its completion state, or is redriven."""
+
+import time
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from runstore import IncompleteCompletionError, RunStore
+from runstore.retirement import StatusChange
+from tests.contract.places import TablePlace
+
+DAY = 86_400
+LONG = "x" * 190
+
+
+def _written(store: RunStore) -> None:
+    store.set("text", "text")
+    for number in range(6):
+        store.push("list", [number, LONG], token=f"t{number}")
+    store.increment("n", token="t")
+
+
+def _expiries(table: TablePlace, run_id: str) -> dict[str, int]:
+    return {item["key"]["S"]: int(item["expires_at"]["N"]) for item in table.items(run_id)}
+
+
+def _change(run_id: str, status: str, redrives: int, at: float) -> StatusChange:
+    return StatusChange(run_id, status, redrives, int(at))
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+def test_a_failed_run_is_kept_for_a_while(table: TablePlace, run_id: str, status: str) -> None:
+    """Every item expires after the failed retention, counted from the execution's end, and can be read until then."""
+    store, end = table.store(run_id, failed_retention_days=30), time.time() + 60
+    _written(store)
+    before = store.snapshot()
+    count = len(table.items(run_id))
+    assert store.retire(_change(run_id, status, 0, end)) == (0, count)
+    assert set(_expiries(table, run_id).values()) == {int(end) + 30 * DAY}
+    assert table.store(run_id).snapshot() == before
+
+
+def test_a_redrive_restores_the_expiry(table: TablePlace, run_id: str) -> None:
+    """RUNNING after a redrive gives every item the full time again."""
+    store, end = table.store(run_id), time.time() + 60
+    _written(store)
+    count = len(table.items(run_id))
+    store.retire(_change(run_id, "FAILED", 0, end))
+    assert store.retire(_change(run_id, "RUNNING", 1, end + 100)) == (0, count)
+    assert set(_expiries(table, run_id).values()) == {int(end) + 100 + 366 * DAY}
+
+
+EVENTS = [("FAILED", 0), ("RUNNING", 1), ("TIMED_OUT", 1), ("RUNNING", 2), ("ABORTED", 2)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_an_older_event_never_undoes_a_newer_one(table: TablePlace, run_id: str, count: int) -> None:
+    """In whatever order the events of a run arrive, and however often, the last one that happened decides."""
+    now = time.time() + 60
+    changes = [
+        _change(run_id, status, redrives, now + 1_000 * n) for n, (status, redrives) in enumerate(EVENTS[:count])
+    ]
+    expected = changes[-1].at + (366 if changes[-1].status == "RUNNING" else 30) * DAY
+    orders = list(permutations(changes))[:: 1 if count < 4 else 7]
+    for order in orders:
+        store = table.store(run_id)
+        store.set("key", 1)
+        for change in (*order, order[0], order[-1]):
+            store.retire(change)
+        assert _expiries(table, run_id) == {"key": expected}, [(change.status, change.redrives) for change in order]
+        store.delete("key")
+
+
+def test_what_was_written_after_the_end_is_left_alone(table: TablePlace, run_id: str) -> None:
+    """The late event of an earlier failure does not shorten the life of what a redriven execution wrote meanwhile."""
+    store, end = table.store(run_id), time.time() - 1_000
+    _written(store)
+    before = _expiries(table, run_id)
+    store.retire(_change(run_id, "FAILED", 0, end))
+    assert _expiries(table, run_id) == before
+    table.store(run_id, failed_retention_days=0).retire(_change(run_id, "FAILED", 0, end))
+    assert _expiries(table, run_id) == before
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+def test_a_retention_of_nothing_deletes(table: TablePlace, run_id: str, status: str) -> None:
+    """With a retention of 0 days the state of a failed run is deleted at once."""
+    store, end = table.store(run_id, failed_retention_days=0), time.time() + 60
+    _written(store)
+    count = len(table.items(run_id))
+    assert store.retire(_change(run_id, status, 0, end)) == (count, 0)
+    assert table.items(run_id) == []
+    assert store.retire(_change(run_id, status, 0, end)) == (0, 0)
+
+
+def test_success_deletes(table: TablePlace, run_id: str) -> None:
+    """The state of a run that succeeded without a completion state is deleted."""
+    store = table.store(run_id)
+    _written(store)
+    count = len(table.items(run_id))
+    assert store.retire(_change(run_id, "SUCCEEDED", 0, time.time())) == (count, 0)
+    assert table.items(run_id) == []
+
+
+@pytest.mark.parametrize(("status", "redrives"), [("RUNNING", 0), ("PENDING_REDRIVE", 0), ("UNHEARD_OF", 3)])
+def test_other_events_change_nothing(table: TablePlace, run_id: str, status: str, redrives: int) -> None:
+    """The start of an execution, and what AWS may add, leave the run as it is."""
+    store = table.store(run_id)
+    _written(store)
+    before: list[dict[str, Any]] = table.items(run_id)
+    assert store.retire(_change(run_id, status, redrives, time.time() + 60)) == (0, 0)
+    assert table.items(run_id) == before
+
+
+def test_a_retired_run_can_be_redriven_and_used(table: TablePlace, run_id: str) -> None:
+    """After a failure, also before the redrive's event arrives, tokens still count once and new writes live in full."""
+    store, end = table.store(run_id), time.time() + 60
+    _written(store)
+    store.retire(_change(run_id, "FAILED", 0, end))
+    redriven = table.store(run_id)
+    assert redriven.push("list", [0, LONG], token="t0") == 1
+    assert redriven.push("list", "new", token="new") == 7
+    assert redriven.increment("n", token="u") == 2
+    redriven.set("text", "other")
+    expiries = _expiries(table, run_id)
+    assert expiries["n"] > end + 300 * DAY
+    assert expiries["text"] > end + 300 * DAY
+
+
+def test_retirement_out_of_time_says_so(table: TablePlace, run_id: str) -> None:
+    """When time runs out it says so; a repetition deals with all of it."""
+    store, end = table.store(run_id), time.time() + 60
+    _written(store)
+    with pytest.raises(IncompleteCompletionError):
+        store.retire(_change(run_id, "FAILED", 0, end), time_left=lambda: 0.0)
+    store.retire(_change(run_id, "FAILED", 0, end), time_left=lambda: 60.0)
+    assert set(_expiries(table, run_id).values()) == {int(end) + 30 * DAY}

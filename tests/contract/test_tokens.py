@@ -1,0 +1,141 @@
+"""Tokens: an operation that is repeated under its token takes effect once and returns its first result."""
+
+import pytest
+
+from runstore import RunStore
+from tests.contract.places import Place
+
+LONG = "x" * 190
+
+
+def _fill(store: RunStore, key: str, count: int) -> None:
+    """Push enough that the list has outgrown its first item."""
+    for number in range(count):
+        store.push(key, [number, LONG])
+
+
+def test_a_repeated_push_is_one_push(place: Place, run_id: str) -> None:
+    """In a short list the repeat, by anybody, returns the first length and writes nothing."""
+    store = place.store(run_id)
+    assert store.push("list", "a", token="t") == 1
+    assert store.push("list", "b", token="u") == 2
+    before = place.items(run_id)
+    assert store.push("list", "a", token="t") == 1
+    assert place.store(run_id).push("list", "b", token="u") == 2
+    assert place.items(run_id) == before
+    assert store.get("list") == ["a", "b"]
+
+
+def test_a_repeated_increment_is_one_increment(place: Place, run_id: str) -> None:
+    """The repeat, by anybody, returns the first value and writes nothing; other increments go on."""
+    store = place.store(run_id)
+    assert store.increment("n", 2, token="t") == 2
+    assert store.increment("n", 3) == 5
+    before = place.items(run_id)
+    assert store.increment("n", 2, token="t") == 2
+    assert place.store(run_id).increment("n", 2, token="t") == 2
+    assert place.items(run_id) == before
+    assert store.get("n") == 5
+
+
+@pytest.mark.parametrize("more", [0, 1, 3, 9, 30])
+@pytest.mark.parametrize("start", [3, 4, 12])
+def test_a_repeated_push_onto_a_long_list(place: Place, run_id: str, start: int, more: int) -> None:
+    """Beyond the first item, however much was pushed since, who remembers and who is new find the first result."""
+    store = place.store(run_id)
+    _fill(store, "list", start)
+    assert store.push("list", "mine", token="t") == start + 1
+    _fill(store, "list", more)
+    before = place.items(run_id)
+    assert store.push("list", "mine", token="t") == start + 1
+    assert place.store(run_id).push("list", "mine", token="t") == start + 1
+    assert place.items(run_id) == before
+    assert [index for index, element in enumerate(store.get_range("list")) if element == "mine"] == [start]
+
+
+def test_every_push_with_a_token_and_every_one_repeated(place: Place, run_id: str) -> None:
+    """Each branch of a fan-out pushes and is retried at once, by another process: one element each, in one order."""
+    stores = [place.store(run_id), place.store(run_id)]
+    for number in range(36):
+        lengths = [store.push("list", [number, LONG], token=f"branch {number}") for store in stores]
+        assert lengths == [number + 1, number + 1]
+    assert stores[0].get("list") == [[number, LONG] for number in range(36)]
+    before = place.items(run_id)
+    for number in range(36):
+        assert place.store(run_id).push("list", [number, LONG], token=f"branch {number}") == number + 1
+    assert place.items(run_id) == before
+
+
+def test_every_increment_with_a_token_and_every_one_repeated(place: Place, run_id: str) -> None:
+    """The same for a counter that has used more tokens than one item holds."""
+    stores = [place.store(run_id), place.store(run_id)]
+    for number in range(45):
+        assert [store.increment("n", token=f"branch {number}") for store in stores] == [number + 1, number + 1]
+    before = place.items(run_id)
+    for number in range(45):
+        assert place.store(run_id).increment("n", token=f"branch {number}") == number + 1
+    assert place.items(run_id) == before
+    assert stores[0].get("n") == 45
+
+
+def test_a_token_belongs_to_its_key_and_its_run(place: Place, run_id: str) -> None:
+    """The same token on another key, or in another run, is another operation."""
+    store, other = place.store(run_id), place.store(f"{run_id}-other")
+    assert [store.increment(key, token="t") for key in ("a", "b", "a")] == [1, 1, 1]
+    assert other.increment("a", 5, token="t") == 5
+    assert store.push("c", 1, token="t") == 1
+
+
+def test_a_token_is_any_text_without_control_characters(store: RunStore) -> None:
+    """Tokens of up to 256 bytes in any script are different from each other."""
+    tokens = ["t", "T", "t ", "t" * 255, "t" * 256, "ключ", "🧾" * 64, "push#1", "push#10"]
+    for expected, token in enumerate(tokens, 1):
+        assert store.increment("n", token=token) == expected
+        assert store.push("list", token, token=token) == expected
+    assert [store.increment("n", token=token) for token in tokens] == list(range(1, 10))
+    assert store.get("list") == tokens
+
+
+@pytest.mark.parametrize("length", [1, 30])
+@pytest.mark.parametrize("reset", ["set", "set long", "delete", "complete"])
+def test_a_token_is_forgotten_with_what_it_was_used_on(place: Place, run_id: str, reset: str, length: int) -> None:
+    """After set, delete or complete by another process the same token counts anew, for whoever used it and others."""
+    store, other = place.store(run_id), place.store(run_id)
+    _fill(store, "list", length)
+    store.push("list", "old", token="t")
+    kept: list[int] = []
+    if reset == "set":
+        other.set("list", [])
+    elif reset == "set long":
+        kept = list(range(600))
+        other.set("list", kept)
+    elif reset == "delete":
+        other.delete("list")
+    else:
+        other.complete()
+    assert store.push("list", "new", token="t") == len(kept) + 1
+    assert other.push("list", "new", token="t") == len(kept) + 1
+    assert place.store(run_id).push("list", "new", token="t") == len(kept) + 1
+    assert store.get("list") == [*kept, "new"]
+
+
+@pytest.mark.parametrize("length", [0, 30])
+def test_the_same_token_with_another_operand(place: Place, run_id: str, length: int) -> None:
+    """The caller's mistake: it returns the first result and changes nothing."""
+    store = place.store(run_id)
+    _fill(store, "list", length)
+    store.push("list", "first", token="t")
+    store.increment("n", 2, token="t")
+    before = place.items(run_id)
+    for writer in (store, place.store(run_id)):
+        assert writer.push("list", "other", token="t") == length + 1
+        assert writer.increment("n", 40, token="t") == 2
+    assert place.items(run_id) == before
+
+
+def test_push_many_and_push_do_not_share_tokens(store: RunStore) -> None:
+    """The parts of a push_many have tokens of their own: a push under the caller's token is another operation."""
+    assert store.push_many("list", ["a", "b"], token="t") == 2
+    assert store.push("list", "c", token="t") == 3
+    assert store.push_many("list", ["a", "b"], token="t") == 2
+    assert store.get("list") == ["a", "b", "c"]
