@@ -46,7 +46,7 @@ class Shaky(Workflow):
         """Return the state."""
         self.ran.append("complete")
         state = api.run_store.snapshot()
-        return {**state, "names": sorted(state["names"])}
+        return {**state, "names": sorted(api.run_store.get("names"))}
 
     def on_workflow_error(self, error: StepFailure, api: HookApi) -> None:
         """Keep what it was told."""
@@ -110,7 +110,7 @@ def test_the_error_hook_runs_once_however_many_steps_fail(machine: Machine) -> N
 
 
 def test_a_redrive_runs_the_failed_step_again_and_nothing_that_is_complete(machine: Machine) -> None:
-    """After a redrive the failed step has all its attempts again, complete steps are not run, and nothing is doubled."""
+    """After a redrive the failed step has all its attempts again, complete steps do not run, nothing is doubled."""
     names = [f"n{number}" for number in range(45)]  # two children of a tree, and one that fails
     Shaky.faults["n3"] = 3
     execution = machine.run(names)
