@@ -110,7 +110,7 @@ def test_an_input_that_is_no_data_fails_at_once(stack: LocalStack) -> None:
 def test_an_aborted_run_takes_its_children_with_it(stack: LocalStack) -> None:
     """After the root is stopped no branch runs on, wherever it waits, and the state is kept for a redrive.
 
-    """An example workflow: one branch per line item, results pushed and counted, and the state deleted."""
+    The local stack does not stop children as Step Functions does, and lets branches wait on: here it is retire_run's
     note in the run's record that stops them.
     """
     order = {"customer": {"id": 3}, "line_items": [{"id": number} for number in range(6)], "delaySeconds": 8}
