@@ -83,8 +83,8 @@ class LocalStack:
         server = Server(wait_scale=wait_scale)
         stack = cls(server, {})
         try:
-            body = Packager(stack.client("s3"), template.parent).package(template)
-            stack.outputs = deploy(stack.client("cloudformation"), body, parameters or {})
+            template_url = Packager(stack.client("s3"), template.parent).package(template)
+            stack.outputs = deploy(stack.client("cloudformation"), template_url, parameters or {})
             enable_expiry(stack.client("dynamodb"), stack.table_name)
         except BaseException:
             server.stop()
