@@ -29,12 +29,19 @@ class Machine:
     instead of an answer; with a leading "+" the function runs all the same, and only its answer is lost.
     """
 
-    def __init__(self, workflow: type[Workflow], monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        workflow: type[Workflow],
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        client: Any = None,
+        table_name: str = "table",
+    ) -> None:
         self.loop = Loop(BEGAN)
         self.database = Database()
-        self.client = cast("Any", SimulatedClient(Direct(self.database)))
-        self.settings = Settings("table")
-        monkeypatch.setenv("RUNSTORE_TABLE", "table")
+        self.client = client or cast("Any", SimulatedClient(Direct(self.database)))
+        self.settings = Settings(table_name)
+        monkeypatch.setenv("RUNSTORE_TABLE", table_name)
         monkeypatch.setattr(clock, "now", lambda: int(self.loop.now))
         self._handler = make_handler(workflow, client=self.client, now=lambda: self.loop.now)
         self.service = StepFunctions(json.loads(ASL.read_text("utf-8")), self._invoke, self.loop)

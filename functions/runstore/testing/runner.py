@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runstore.workflow.base import Workflow
 
 _BEGAN = 1_800_000_000.0  # epoch seconds; simulated time begins here
+_LIMITS = Limits(Settings("in-memory").max_value_bytes, _BEGAN + YEAR)
 _LOGGER = logging.getLogger("runstore.workflow")
 
 
@@ -35,16 +36,21 @@ class InjectedError(Exception):
 
 @dataclass(slots=True)
 class StepRun:
-    """A step that ran: its action and id, what it was given, when it was due, and how often it was tried.
+    """A step that ran: its action and id, the JSON text of what it was given, and how often it was tried.
 
-    `at` is seconds since the run began, in simulated time.
+    `at` is when it was due first, in seconds of simulated time since the run began.
     """
 
     action: str
     step_id: str
-    data: "JSON"
+    payload: str
     at: float
     attempts: int = 0
+
+    @property
+    def data(self) -> "JSON":
+        """What the step was given."""
+        return decode(self.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class _Run:
     store: InMemoryRunStore
     now: float = _BEGAN
     steps: list[StepRun] = field(default_factory=list)
-    waiting: list[tuple[float, int, StepRun, str]] = field(default_factory=list)
+    waiting: list[tuple[float, int, StepRun]] = field(default_factory=list)
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def to_the_end(self, data: "Any") -> WorkflowResult:
@@ -137,9 +143,9 @@ class _Run:
         self.schedule(START, "1", self.now, payload)
         choose = self.chooser()
         while self.waiting:
-            due, _, step, payload = choose()
+            due, _, step = choose()
             self.now = max(self.now, due)
-            failure = self.attempt(step, payload, decode(headers))
+            failure = self.attempt(step, decode(headers))
             if failure is not None:
                 told = StepFailure(failure.name, failure.message, step.action, step.step_id, step.attempts)
                 error_hook(self.workflow, told, StepStore(self.store, ERROR_HOOK), _LOGGER)
@@ -154,32 +160,34 @@ class _Run:
         return WorkflowResult(status, output, error, state, self.steps, [hook], seconds)
 
     def schedule(self, action: str, step_id: str, due: float, payload: str) -> None:
-        step = StepRun(action, step_id, decode(payload), due - _BEGAN)
-        heapq.heappush(self.waiting, (due, next(self.numbers), step, payload))
+        step = StepRun(action, step_id, payload, due - _BEGAN)
+        heapq.heappush(self.waiting, (due, next(self.numbers), step))
 
-    def attempt(self, step: StepRun, payload: str, headers: "Any") -> Failure | None:
+    def attempt(self, step: StepRun, headers: "Any") -> Failure | None:
         """Run a step once; return how it failed if it is not to be tried again."""
         step.attempts += 1
         if step.attempts == 1:
             self.steps.append(step)
         definition = self.workflow.__runstore_workflow__
-        limits = Limits(Settings("in-memory").max_value_bytes, _BEGAN + YEAR)
-        schedule = Schedule(definition, limits, lambda: self.now)
+        schedule = Schedule(definition, _LIMITS, self.time)
         store = StepStore(self.store, step.step_id)
         api = StepApi(store, schedule, step_id=step.step_id, attempt=step.attempts, logger=_LOGGER)
-        failure = run_step(self.workflow, step.action, decode(payload), headers, api) or self.injected(step)
+        failure = run_step(self.workflow, step.action, step.data, headers, api) or self.injected(step)
         if failure is not None:
             options = definition.steps[step.action]
             if failure.permanent or step.attempts >= options.attempts:
                 return failure
             due = self.now + options.wait_after(step.attempts)
-            heapq.heappush(self.waiting, (due, next(self.numbers), step, payload))
+            heapq.heappush(self.waiting, (due, next(self.numbers), step))
             return None
         count = len(schedule.steps)
         for index, scheduled in enumerate(schedule.steps):
             step_id = machine.following_id(step.step_id) if count == 1 else machine.branch_id(step.step_id, index)
             self.schedule(scheduled.action, step_id, scheduled.due, scheduled.payload)
         return None
+
+    def time(self) -> float:
+        return self.now
 
     def injected(self, step: StepRun) -> Failure | None:
         wanted = self.failures.get(step.action, 0)
@@ -189,19 +197,19 @@ class _Run:
             return None
         return failure_of(InjectedError(f"{step.action} was told to fail {wanted} times"))
 
-    def chooser(self) -> "Callable[[], tuple[float, int, StepRun, str]]":
+    def chooser(self) -> "Callable[[], tuple[float, int, StepRun]]":
         if self.order == "scheduled":
             return lambda: heapq.heappop(self.waiting)
         generator = random.Random(self.seed)  # noqa: S311 chooses an order, protects nothing
         order = self.order
         pick = (lambda steps: generator.randrange(len(steps))) if order == "random" else order
 
-        def choose() -> tuple[float, int, StepRun, str]:
+        def choose() -> tuple[float, int, StepRun]:
             moment = max(self.now, self.waiting[0][0])
             due = [heapq.heappop(self.waiting)]
             while self.waiting and self.waiting[0][0] <= moment:
                 due.append(heapq.heappop(self.waiting))
-            chosen = due.pop(pick([step for _, _, step, _ in due]))
+            chosen = due.pop(pick([step for _, _, step in due]))
             for entry in due:
                 heapq.heappush(self.waiting, entry)
             return chosen
