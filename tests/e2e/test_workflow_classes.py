@@ -143,7 +143,7 @@ def test_fan_outs_three_deep_end_together(trial: Trial) -> None:
 
 
 def test_300_branches_with_different_delays(trial: Trial) -> None:
-    """300 branches, due one after the other within fifteen seconds, run once each; nothing shows the tree of children."""
+    """300 branches, due one after the other within 15 seconds, run once each, through a tree of children."""
     execution = trial.run({"widths": [300], "leaf": "count", "delay": 1, "apart": 0.05})
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.output["leaves"] == 300

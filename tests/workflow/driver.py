@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import pytest
+from typing_extensions import override
 
 from runstore import RunStore, Settings, clock
 from runstore.retirement import StatusChange
@@ -13,6 +15,7 @@ from runstore.workflow import Workflow
 from runstore.workflow.handler import make_handler
 from tests.simulation.client import Direct, SimulatedClient
 from tests.simulation.database import Database
+from tests.simulation.wire import Request
 from tests.workflow.stepfunctions.execution import Execution, StepFunctions
 from tests.workflow.stepfunctions.loop import Loop
 from tests.workflow.stepfunctions.paths import StatesError
@@ -20,6 +23,19 @@ from tests.workflow.stepfunctions.paths import StatesError
 ASL = Path(__file__).parents[2] / "infra" / "statemachines" / "workflow.asl.json"
 BEGAN = 1_800_000_000.0  # epoch seconds: any moment will do
 Meddle = Callable[[dict[str, Any]], str | None]
+
+
+class OneAtATime(Direct):
+    """A network for the threads of a completion: the in-memory database takes one request after the other."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._lock = Lock()
+
+    @override
+    def deliver(self, operation: str, request: Request) -> dict[str, Any]:
+        with self._lock:
+            return super().deliver(operation, request)
 
 
 class Machine:
@@ -39,7 +55,7 @@ class Machine:
     ) -> None:
         self.loop = Loop(BEGAN)
         self.database = Database()
-        self.client = client or cast("Any", SimulatedClient(Direct(self.database)))
+        self.client = client or cast("Any", SimulatedClient(OneAtATime(self.database)))
         self.settings = Settings(table_name)
         monkeypatch.setenv("RUNSTORE_TABLE", table_name)
         monkeypatch.setattr(clock, "now", lambda: int(self.loop.now))
