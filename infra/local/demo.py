@@ -17,7 +17,11 @@ from infra.local.server import ROOT, LocalStackError
 from infra.local.stack import Execution, LocalStack
 from runstore import RunStore
 
-STATE_MACHINE: Final = "OrderFanout"
+WORKFLOWS: Final = {  # what starts each of the template's state machines that take an order
+    "OrderFanout": lambda order: order,
+    "OrderWorkflow": lambda order: {"data": order, "headers": {}},
+    "SendEmailWorkflow": lambda order: {"data": order, "headers": {}},
+}
 SHOWN_RESULTS: Final = 12
 POLL_SECONDS: Final = 0.25
 
@@ -47,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             order, source = make_order(options.items), "made up"
         else:
             order, source = read_order(options.order), shown_path(options.order)
-        return run(Report(Console()), order, source)
+        return run(Report(Console()), options.workflow, order, source)
     except OrderError as error:
         print(f"demo: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -65,28 +69,37 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--order", type=Path, default=DEFAULT_ORDER, metavar="FILE", help="an order as JSON")
     given.add_argument("--items", type=int, metavar="N", help="make an order with so many line items instead")
+    parser.add_argument(
+        "--workflow", choices=list(WORKFLOWS), default="OrderFanout", help="another of the example state machines"
+    )
     return parser.parse_args(arguments)
 
 
-def run(report: Report, order: dict[str, Any], source: str) -> int:
+def run(report: Report, workflow: str, order: dict[str, Any], source: str) -> int:
     """Deploy, run the workflow over the order, and show what became of it."""
     began = time.monotonic()
     with LocalStack.start() as stack:
         report.line("local stack", f"template.yaml on {stack.endpoint} in {time.monotonic() - began:.1f} s")
         report.line("", describe_resources(stack))
-        count = len(order["line_items"])
-        report.line("order", f"{source}: customer {order['customer']['id']}, {count} line items")
+        mails = workflow == "SendEmailWorkflow"
+        count = 0 if mails else len(order["line_items"])
+        report.line("order", f"{source}: customer {order['customer']['id']}, {len(order['line_items'])} line items")
+        report.line("workflow", workflow)
         report.gap()
         began = time.monotonic()
-        execution = follow(report.console, stack, stack.start_execution(STATE_MACHINE, order), count)
+        arn = stack.start_execution(workflow, WORKFLOWS[workflow](order))
+        execution = stack.wait(arn) if mails else follow(report.console, stack, arn, count)
         took = time.monotonic() - began
         if execution.status != "SUCCEEDED":
             report.line("failed", f"{execution.status}: {execution.error}: {execution.cause}")
             return 1
         report.gap()
-        show_state(report, execution.output, count)
+        if mails:
+            report.line("sent to", ", ".join(map(str, execution.output["sentTo"])))
+        else:
+            show_state(report, execution.output, count)
         report.gap()
-        report.line("took", f"{took:.1f} s, {order['delaySeconds']} s of it every branch's delay")
+        report.line("took", f"{took:.1f} s, {10 if mails else order['delaySeconds']} s of it every branch's delay")
         show_cost(report, Usage.of(stack.requests()))
         left = len(stack.items(execution.arn))
         report.line("left behind", f"{left} items of the run in the table")
