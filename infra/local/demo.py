@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,9 @@ from infra.local.server import ROOT, LocalStackError
 from infra.local.stack import Execution, LocalStack
 from runstore import RunStore
 
-WORKFLOWS: Final = {  # what starts each of the template's state machines that take an order
+WORKFLOWS: Final[
+    dict[str, Callable[[dict[str, Any]], Any]]
+] = {  # what starts each of the template's state machines that take an order
     "OrderFanout": lambda order: order,
     "OrderWorkflow": lambda order: {"data": order, "headers": {}},
     "SendEmailWorkflow": lambda order: {"data": order, "headers": {}},
