@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from runstore import completion, expressions, names, read, replace, retirement, values
+from runstore import expressions, names, read, replace, values
 from runstore import items as model
 from runstore.append import append
 from runstore.client import default_client, memory_of
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from runstore.completion import TimeLeft
+    from runstore.retirement import StatusChange
     from runstore.values import JSON
 
 
@@ -198,19 +200,21 @@ class RunStore:
         with _Naming("snapshot", self.run_id):
             return read.snapshot(self._table)
 
-    def complete(self, *, time_left: "completion.TimeLeft | None" = None) -> int:
+    def complete(self, *, time_left: "TimeLeft | None" = None) -> int:
         """Delete every item of the run and return how many there were. Call it when the run has ended; again is safe.
 
         Operations that overlap it may have any outcome. `time_left` returns the seconds that there still are: when
         they run out, IncompleteCompletionError is raised, and calling again goes on. Costs a write unit per KB.
         """
+        from runstore import completion  # noqa: PLC0415 a function that never completes starts sooner without it
+
         with _Naming("complete", self.run_id):
             return completion.complete(self._table, time_left)
 
-    def retire(
-        self, change: "retirement.StatusChange", *, time_left: "completion.TimeLeft | None" = None
-    ) -> tuple[int, int]:
+    def retire(self, change: "StatusChange", *, time_left: "TimeLeft | None" = None) -> tuple[int, int]:
         """Do with the run's items what the execution's new status asks for, as `runstore.retirement.retire` says."""
+        from runstore import retirement  # noqa: PLC0415 as for completion
+
         with _Naming("retire", self.run_id):
             return retirement.retire(self._table, change, time_left)
 
