@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _KILOBYTE = 1_024
 _READS = {"GetItem", "BatchGetItem", "Query"}
+_IN_TRANSACTION = "write units of the transaction's items"
 _TRANSACTION = 2  # a write in a transaction costs twice the units
 
 
@@ -39,8 +40,8 @@ class Meter:
     """Adds up what the clients that it is attached to send to a table; safe between threads.
 
     DynamoDB says what a request consumed (the meter asks for it in every request), but DynamoDB Local says nothing of
-    one whose condition was false. AWS charges those by the size of the item that they met, at least one unit, and so
-    does the meter.
+    one whose condition was false. AWS charges those by the size of the item that they met, at least one unit, and so does
+    the meter. DynamoDB Local also counts every transaction as one write: the meter counts each of its items, twice.
     """
 
     def __init__(self) -> None:
@@ -58,10 +59,12 @@ class Meter:
         with self._lock:
             return self._reading
 
-    def _count(self, parsed: dict[str, Any], model: "OperationModel", **_: object) -> None:
+    def _count(self, parsed: dict[str, Any], model: "OperationModel", context: dict[str, Any], **_: object) -> None:
         refused = 0
         consumed = parsed.get("ConsumedCapacity") or []
         units = sum(each["CapacityUnits"] for each in ([consumed] if isinstance(consumed, dict) else consumed))
+        if "Error" not in parsed and model.name == "TransactWriteItems":
+            units = context[_IN_TRANSACTION]
         match parsed.get("Error", {}).get("Code"):
             case "ConditionalCheckFailedException":
                 refused, units = 1, write_units(parsed.get("Item", {}))
@@ -81,10 +84,13 @@ class Meter:
             )
 
 
-def _ask(params: dict[str, Any], model: "OperationModel", **_: object) -> None:
+def _ask(params: dict[str, Any], model: "OperationModel", context: dict[str, Any], **_: object) -> None:
     shape = model.input_shape
     if shape is not None and "ReturnConsumedCapacity" in shape.members:
         params["ReturnConsumedCapacity"] = "TOTAL"
+    if model.name == "TransactWriteItems":  # an update's item is not known: it counts by its key, so as one unit
+        writes = [next(iter(write.values())) for write in params["TransactItems"]]
+        context[_IN_TRANSACTION] = sum(_TRANSACTION * write_units(write.get("Item", {})) for write in writes)
 
 
 def write_units(item: Mapping[str, Mapping[str, Any]]) -> int:
