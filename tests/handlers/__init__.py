@@ -1,0 +1,1 @@
+"""The seven Lambda functions, called as Lambda calls them."""
