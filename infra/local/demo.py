@@ -18,9 +18,8 @@ from infra.local.server import ROOT, LocalStackError
 from infra.local.stack import Execution, LocalStack
 from runstore import RunStore
 
-WORKFLOWS: Final[
-    dict[str, Callable[[dict[str, Any]], Any]]
-] = {  # what starts each of the template's state machines that take an order
+# What starts each of the template's state machines that take an order.
+WORKFLOWS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "OrderFanout": lambda order: order,
     "OrderWorkflow": lambda order: {"data": order, "headers": {}},
     "SendEmailWorkflow": lambda order: {"data": order, "headers": {}},
