@@ -40,8 +40,8 @@ class Meter:
     """Adds up what the clients that it is attached to send to a table; safe between threads.
 
     DynamoDB says what a request consumed (the meter asks for it in every request), but DynamoDB Local says nothing of
-    one whose condition was false. AWS charges those by the size of the item that they met, at least one unit, and so does
-    the meter. DynamoDB Local also counts every transaction as one write: the meter counts each of its items, twice.
+    one whose condition was false. AWS charges those by the size of the item that they met, at least one unit, and so
+    does the meter. DynamoDB Local also takes every transaction for one write: the meter counts each of its items twice.
     """
 
     def __init__(self) -> None:
