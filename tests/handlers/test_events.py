@@ -239,6 +239,7 @@ def test_a_result_that_fits_no_state(table: Table, call: Call, monkeypatch: pyte
         call("get_value", runId=RUN, key="list", start=0, limit=262)
 
 
+@pytest.mark.usefixtures("table")
 @pytest.mark.parametrize(
     "value", ["x" * 257_000, "ß" * 128_500, ["\\" * 100] * 1_200], ids=["ascii", "unicode", "escapes"]
 )
