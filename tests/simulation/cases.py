@@ -32,6 +32,7 @@ SMALL: dict[str, list[list[Op]]] = {
     "two pushers": [[_push("a"), _push("b")], [_push("c"), _push("d")]],
     "two pushers, a reader": [[_push("a"), _push("b")], [_push("c")], [_GET]],
     "a reader behind a pusher": [[_push("a"), _push("b"), _push("c")], [_range(1), _range(2, 1)]],
+    "a reader while segments fill": [[_push("a"), _push("b"), _push("c"), _push("d"), _push("e")], [_GET]],
     "a delete under a pusher": [[_push("a"), _push("b"), _push("c")], [_DELETE, _push("d")]],
     "a set under a pusher": [[_push("a"), _push("b")], [_set("x"), _GET]],
     "a long set against a delete": [[_set(["p", "q", "r"])], [_DELETE, _push("a")]],
@@ -40,27 +41,39 @@ SMALL: dict[str, list[list[Op]]] = {
     "plain increments": [[_add(1)], [_add(2)], [_GET]],
     "one token, two attempts": [[_push("a", "t"), _push("b")], [_push("a", "t")]],
     "one token beyond the head": [[_set(["p", "q"]), _push("a", "t")], [_push("a", "t")]],
-    "one token and a pusher": [[_push("p"), _push("a", "t")], [_push("a", "t")], [_push("b")]],
+    "one token and a pusher": [[_push("p"), _push("a", "t")], [_push("a", "t"), _push("b")]],
     "two counter tokens": [[_add(1, "t1"), _add(2, "t2")], [_add(1, "t1"), _add(4)]],
     "tokens and a delete": [[_push("a", "t")], [_push("a", "t")], [_DELETE]],
     "counter tokens and a set": [[_add(5, "t")], [_add(5, "t")], [_set(3)]],
-    "parts of push_many": [[_many("a", "b", "c")], [_many("d", "e"), _GET]],
+    "parts of push_many": [[_many("a", "b", "c")], [_push("d")]],
     "push_many with a token, twice": [[_many("a", "b", token="t")], [_many("a", "b", token="t")]],
     "push_many under a set": [[_many("a", "b")], [_set("x")]],
     "keys and snapshot": [[_push("a"), Op("set", 1, key="l")], [Op(KEYS), Op(SNAPSHOT)]],
 }
 
 
-def small(name: str, segment_bytes: int, step_seconds: float) -> Scenario:
-    """Return one of the programs. With `step_seconds` of 0 writers trust what they remember, with 1 they ask first."""
+SEGMENT_BYTES = (1, 60)  # one element in each segment; three in each behind a head of one
+
+
+def small(name: str, segment_bytes: int) -> Scenario:
+    """Return one of the programs."""
     programs = tuple(tuple(program) for program in SMALL[name])
-    return Scenario((Phase(programs),), Conditions(segment_bytes=segment_bytes, step_seconds=step_seconds))
+    return Scenario((Phase(programs),), Conditions(segment_bytes=segment_bytes))
 
 
-def completed_meanwhile(first: list[Op], second: list[Op]) -> Scenario:
+def _completed(first: list[Op], second: list[Op]) -> Scenario:
     """Return a scenario with a completion in the middle, and what its stragglers do afterwards."""
-    after = ((_push("y"), _push("z")), (_push("x"), _GET))
+    after = ((_push("y"),), (_push("x"), _GET))
     return Scenario(
-        (Phase((tuple(first), (*second, Op(COMPLETE)))), Phase(((_DELETE, *after[0]), ())), Phase(after, clean=True)),
+        (Phase((tuple(first), (*second, Op(COMPLETE)))), Phase(((_push("z"), _DELETE), ())), Phase(after, clean=True)),
         Conditions(segment_bytes=1),
     )
+
+
+COMPLETED = {
+    "under pushes": _completed([_push("a"), _push("b")], []),
+    "under a token's push": _completed([_push("a"), _push("b", "t")], []),
+    "under a long set": _completed([_set(["p", "q"])], []),
+    "under a counter's tokens": _completed([_add(1, "t1"), _add(2, "t2")], []),
+    "after a push of its own": _completed([_push("b")], [_push("a")]),
+}

@@ -8,10 +8,10 @@ from tests.simulation.operations import COMPLETE, KEYS, SNAPSHOT, SWEEP, Op
 from tests.simulation.scenario import Phase, Scenario
 from tests.simulation.scheduler import Conditions
 
-_SEGMENT_BYTES = (1, 60, 100, 140)  # from one element in each segment to a handful
+_SEGMENT_BYTES = (1, 50, 60, 80)  # from one to three elements, or tokens, in a segment
 
 
-class _Author:
+class Author:
     """Writes programs. What a token stands for stays the same through all of them."""
 
     def __init__(self, rng: random.Random, *, keys: int, resets: bool) -> None:
@@ -21,8 +21,18 @@ class _Author:
         self.numbers = count(1)
 
     def program(self, longest: int) -> tuple[Op, ...]:
-        """Return what one client does."""
+        """Return what one client does; some only look."""
+        if self.rng.random() < 0.15:
+            return tuple(self.look(self.rng.choice(sorted(self.kinds))) for _ in range(self.rng.randrange(1, 3)))
         return tuple(self.op() for _ in range(self.rng.randrange(longest + 1)))
+
+    def warm_up(self) -> tuple[Op, ...]:
+        """Return operations that fill the first segments, so that a client remembers a tail."""
+        key = self.rng.choice(sorted(self.kinds))
+        return tuple(
+            Op(self.kinds[key], next(self.numbers), None if self.kinds[key] == "push" else f"w{i}", key)
+            for i in range(self.rng.randrange(2, 5))
+        )
 
     def op(self) -> Op:
         """Return one operation."""
@@ -72,25 +82,27 @@ def _conditions(rng: random.Random, *, faulty: bool = True) -> Conditions:
     faults = rng.choice([(), CRASHES, LOSSES, THROTTLING, CRASHES + LOSSES + THROTTLING]) if faulty else ()
     return Conditions(
         segment_bytes=rng.choice(_SEGMENT_BYTES),
-        step_seconds=rng.choice([0, 0.1, 1]),
+        step_seconds=rng.choice([0, 0, 0.1, 1]),
         page=rng.choice([1, 2, 1_000_000]),
         faults=faults,
     )
 
 
-def _programs(author: _Author, clients: int, longest: int) -> tuple[tuple[Op, ...], ...]:
+def _programs(author: Author, clients: int, longest: int) -> tuple[tuple[Op, ...], ...]:
     return tuple(author.program(longest) for _ in range(clients))
 
 
 def mixed(rng: random.Random) -> Scenario:
     """Everything but the end of the run."""
-    author = _Author(rng, keys=rng.choice([1, 1, 1, 2]), resets=rng.random() < 0.6)
-    return Scenario((Phase(_programs(author, rng.randrange(2, 4), 5)),), _conditions(rng))
+    author = Author(rng, keys=rng.choice([1, 1, 1, 2]), resets=rng.random() < 0.6)
+    clients, conditions = rng.randrange(2, 4), _conditions(rng)
+    before = (Phase(tuple(author.warm_up() for _ in range(clients))),) if rng.random() < 0.5 else ()
+    return Scenario((*before, Phase(_programs(author, clients, 5))), conditions)
 
 
 def expiring(rng: random.Random) -> Scenario:
     """Time goes by until items expire, while clients remember and DynamoDB deletes what has expired."""
-    author = _Author(rng, keys=1, resets=rng.random() < 0.5)
+    author = Author(rng, keys=1, resets=rng.random() < 0.5)
     clients, conditions = rng.randrange(1, 3), _conditions(rng)
     phases = [Phase(_programs(author, clients, 6))]
     for _ in range(rng.randrange(1, 4)):
@@ -101,7 +113,7 @@ def expiring(rng: random.Random) -> Scenario:
 
 def completing(rng: random.Random) -> Scenario:
     """The run is completed in the middle of everything: later operations end, another completion leaves nothing."""
-    author, clients = _Author(rng, keys=rng.randrange(1, 3), resets=True), rng.randrange(2, 4)
+    author, clients = Author(rng, keys=rng.randrange(1, 3), resets=True), rng.randrange(2, 4)
     first = list(_programs(author, clients, 5))
     for _ in range(rng.randrange(1, 3)):
         program = rng.randrange(clients)

@@ -109,11 +109,14 @@ def _judge(world: World, scenario: Scenario, expiries: list[Call]) -> None:
     keys = sorted({op.key for phase in scenario.phases for program in phase.programs for op in program})
     records = list(world.records)
     with world.patched():
+        newcomer = world.client(-1).store
         for op in [Op("get", key=key) for key in keys] + [Op(KEYS), Op(SNAPSHOT)]:
-            store, invoked = world.client(-1).store, world.tick()
-            records.append(Record(-1, op, invoked, world.tick(), perform(store, op), failed=False))
+            invoked = world.tick()
+            records.append(Record(-1, op, invoked, world.tick(), perform(newcomer, op), failed=False))
     for key in keys:
-        calls = list(chain.from_iterable(_calls(record, records, key, world.conditions) for record in records)) + expiries
+        calls = (
+            list(chain.from_iterable(_calls(record, records, key, world.conditions) for record in records)) + expiries
+        )
         if not linearizable(calls):
             shown = "\n".join(f"  {call.invoked} to {call.returned}: {call.label} = {call.result!r}" for call in calls)
             raise _Fault(f"the history of key {key!r} cannot be explained:\n{shown}")
@@ -134,10 +137,14 @@ def _calls(record: Record, records: list[Record], key: str, conditions: Conditio
         todo = steps(op, f"call {record.invoked}", parts)
         call = Call(todo, record.invoked, returned, result, optional=record.failed, label=label)
         yield call
-        resets = sum(other.op.name in {"set", "delete"} and _overlap(record, other) for other in records)
+        resets = sum(
+            other.op.name in {"set", "delete"} and other is not record and _overlap(record, other) for other in records
+        )
         for i, step in enumerate(todo):
             for _ in range(min(record.echoes, resets)):
-                yield Call((step,), record.invoked, returned, optional=True, original=(call, i), label=f"  part {i} again")
+                yield Call(
+                    (step,), record.invoked, returned, optional=True, original=(call, i), label=f"  part {i} again"
+                )
 
 
 def _overlap(one: Record, other: Record) -> bool:

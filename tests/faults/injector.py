@@ -1,0 +1,93 @@
+"""Faults below boto3: a real client, whose requests and answers get lost where botocore hands them to the network."""
+
+import io
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+Fault = Callable[["Injector", AWSPreparedRequest], AWSResponse]
+
+
+class Injector:
+    """Lets the request number `at` of a client (counted from 0) fail, once or, with `always`, each time from then on."""
+
+    def __init__(
+        self, client: "DynamoDBClient", fault: "Fault | None" = None, at: int = 0, *, always: bool = False
+    ) -> None:
+        self.sent: list[str] = []  # the operations of all requests, re-sent ones too
+        self.injected = 0
+        self._fault, self._at, self._always = fault, at, always
+        self._network = URLLib3Session()
+        client.meta.events.register("before-send.dynamodb", self._before_send)
+
+    def _before_send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+        number = len(self.sent)
+        self.sent.append(str(request.headers["X-Amz-Target"].decode()).partition(".")[2])
+        if self._fault is None or number < self._at or (number > self._at and not self._always):
+            return None
+        self.injected += 1
+        return self._fault(self, request)
+
+    def pass_on(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Let DynamoDB have the request."""
+        return self._network.send(request)
+
+
+def request_lost(_: Injector, request: AWSPreparedRequest) -> AWSResponse:
+    """No connection: DynamoDB never sees the request."""
+    raise EndpointConnectionError(endpoint_url=request.url)
+
+
+def answer_lost(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
+    """DynamoDB carries the request out, and its answer never arrives."""
+    injector.pass_on(request)
+    raise ReadTimeoutError(endpoint_url=request.url)
+
+
+def connection_closed(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
+    """DynamoDB carries the request out, and the connection ends before its answer does."""
+    injector.pass_on(request)
+    raise ConnectionClosedError(endpoint_url=request.url)
+
+
+def throttled(_: Injector, request: AWSPreparedRequest) -> AWSResponse:
+    """DynamoDB has no capacity."""
+    return answer(request, 400, "ProvisionedThroughputExceededException")
+
+
+def server_error(_: Injector, request: AWSPreparedRequest) -> AWSResponse:
+    """DynamoDB fails before it has done anything."""
+    return answer(request, 500, "InternalServerError")
+
+
+def server_error_after(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
+    """DynamoDB fails after the write."""
+    injector.pass_on(request)
+    return answer(request, 500, "InternalServerError")
+
+
+def conflict(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
+    """A transaction is under way on the same item: every write can meet one, no consistent read does."""
+    target = request.headers["X-Amz-Target"].decode()
+    if target.endswith("TransactWriteItems"):
+        reasons = [{"Code": "TransactionConflict", "Message": "conflict"}, {"Code": "None"}]
+        return answer(request, 400, "TransactionCanceledException", CancellationReasons=reasons)
+    if target.endswith(("PutItem", "UpdateItem", "DeleteItem")):
+        return answer(request, 400, "TransactionConflictException")
+    return injector.pass_on(request)
+
+
+def answer(request: AWSPreparedRequest, status: int, code: str, **more: Any) -> AWSResponse:
+    """Return an error as DynamoDB answers it."""
+    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected", **more}).encode()
+    headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "injected"}
+    response = AWSResponse(request.url, status, headers, io.BytesIO(body))
+    response._content = body  # noqa: SLF001 # pyright: ignore what a read of the raw body would give
+    return response

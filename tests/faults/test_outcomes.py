@@ -1,0 +1,197 @@
+"""Every operation under every fault, at each of its requests in turn: what comes of it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from runstore import RunStore, ThrottledError, UnavailableError, clock
+from runstore.settings import Settings
+from tests import proofs
+from tests.backends import Backend
+from tests.faults import injector as faults
+from tests.faults.injector import Fault, Injector
+
+LONG = [f"element {i}" for i in range(40)]  # several segments of 200 bytes
+PASSING = [
+    faults.request_lost,
+    faults.answer_lost,
+    faults.connection_closed,
+    faults.throttled,
+    faults.server_error,
+    faults.server_error_after,
+    faults.conflict,
+]
+AMBIGUOUS = [faults.answer_lost, faults.connection_closed, faults.server_error, faults.server_error_after]
+
+# Each operation: what it does to a run in which `list` is LONG, `short` is [1], `count` is 5; and its answer.
+OPERATIONS: dict[str, tuple[Callable[[RunStore], Any], Any]] = {
+    "get": (lambda store: store.get("list"), LONG),
+    "get_range": (lambda store: store.get_range("list", 30, 3), LONG[30:33]),
+    "keys": (lambda store: store.keys(), ["count", "list", "short"]),
+    "snapshot": (lambda store: store.snapshot(), {"count": 5, "list": LONG, "short": [1]}),
+    "set": (lambda store: store.set("short", {"a": 1}), None),
+    "set over a long list": (lambda store: store.set("list", 1), None),
+    "set a long list": (lambda store: store.set("short", LONG), None),
+    "delete": (lambda store: store.delete("short"), None),
+    "delete a long list": (lambda store: store.delete("list"), None),
+    "push": (lambda store: store.push("short", 2), 2),
+    "push to a long list": (lambda store: store.push("list", "last"), 41),
+    "push with a token": (lambda store: store.push("short", 2, token="t"), 2),
+    "push to a long list with a token": (lambda store: store.push("list", "last", token="t"), 41),
+    "push_many": (lambda store: store.push_many("list", LONG), 80),
+    "push_many with a token": (lambda store: store.push_many("list", LONG, token="t"), 80),
+    "increment with a token": (lambda store: store.increment("count", 2, token="t"), 7),
+    "complete": (lambda store: [store.complete(), None][1], None),
+}
+AFTERWARDS: dict[str, dict[str, Any]] = {
+    "set": {"short": {"a": 1}},
+    "set over a long list": {"list": 1},
+    "set a long list": {"short": LONG},
+    "delete": {"short": None},
+    "delete a long list": {"list": None},
+    "push": {"short": [1, 2]},
+    "push to a long list": {"list": [*LONG, "last"]},
+    "push with a token": {"short": [1, 2]},
+    "push to a long list with a token": {"list": [*LONG, "last"]},
+    "push_many": {"list": LONG + LONG},
+    "push_many with a token": {"list": LONG + LONG},
+    "increment with a token": {"count": 7},
+    "complete": {"count": None, "list": None, "short": None},
+}
+REPEATABLE = sorted(set(OPERATIONS) - {"push", "push to a long list", "push_many"})
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb_local_backend: Backend) -> str:
+    """A table for all tests here; each uses runs of its own."""
+    return dynamodb_local_backend.make_table("faults")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the store nor botocore waits between two attempts."""
+    monkeypatch.setattr(clock, "sleep", lambda _: None)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+
+
+class Bench:
+    """Runs in a known state, and stores whose requests fail."""
+
+    def __init__(self, backend: Backend, table: str, name: str) -> None:
+        self.backend, self.settings, self.name, self.runs = backend, Settings(table, segment_bytes=200), name, 0
+        self.sound = backend.client()
+
+    def fresh(self) -> str:
+        """Return a run in the known state."""
+        self.runs += 1
+        run_id = f"{self.name}-{self.runs}"
+        store = self.store(run_id)
+        store.set("list", LONG)
+        store.set("short", [1])
+        store.set("count", 5)
+        return run_id
+
+    def store(self, run_id: str) -> RunStore:
+        """Return a store whose requests arrive."""
+        return RunStore(run_id, client=self.sound, settings=self.settings)
+
+    def faulty(self, run_id: str, fault: Fault, at: int = 0, *, always: bool = False) -> tuple[RunStore, Injector]:
+        """Return a store that meets a fault."""
+        client = self.backend.client(retries={"mode": "legacy", "total_max_attempts": 4})
+        store = RunStore(run_id, client=client, settings=self.settings)
+        return store, Injector(client, fault, at, always=always)
+
+    def check(self, run_id: str, changed: dict[str, Any]) -> None:
+        """Hold the run to its known state but for what was changed."""
+        expected = {"list": LONG, "short": [1], "count": 5} | changed
+        assert self.store(run_id).snapshot() == {key: value for key, value in expected.items() if value is not None}
+
+
+@pytest.fixture
+def bench(dynamodb_local_backend: Backend, table: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A bench with runs of this test alone."""
+    bench = Bench(dynamodb_local_backend, table, request.node.name)
+    yield bench
+    bench.sound.close()
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_one_fault_changes_nothing(name: str, fault: Fault, bench: Bench) -> None:
+    """An operation that meets a fault once, at any of its requests, has its usual answer and effect, exactly once."""
+    operation, answer = OPERATIONS[name]
+    for at in range(60):
+        run_id = bench.fresh()
+        store, injector = bench.faulty(run_id, fault, at)
+        assert operation(store) == answer
+        bench.check(run_id, AFTERWARDS.get(name, {}))
+        if not injector.injected:
+            break
+        proofs.record(faults_injected_below_boto3=1)
+    else:
+        pytest.fail("more than 60 requests")
+    assert at > 0, "not one request was sent"
+
+
+@pytest.mark.parametrize("fault", AMBIGUOUS, ids=lambda fault: fault.__name__)
+def test_a_plain_increment_is_never_sent_again(fault: Fault, bench: Bench) -> None:
+    """After an ambiguous failure a plain increment raises, says that it may have counted, and was sent once."""
+    run_id = bench.fresh()
+    store, injector = bench.faulty(run_id, fault)
+    with pytest.raises(UnavailableError, match="may have happened") as raised:
+        store.increment("count")
+    assert raised.value.may_have_happened
+    assert injector.sent == ["UpdateItem"]
+    assert bench.store(run_id).get("count") == (5 if fault is faults.server_error else 6)
+
+
+@pytest.mark.parametrize("fault", [faults.request_lost, faults.throttled, faults.conflict], ids=lambda f: f.__name__)
+def test_a_plain_increment_that_cannot_have_counted_is_sent_again(fault: Fault, bench: Bench) -> None:
+    """Where nothing can have happened, a plain increment is sent again and counts once."""
+    run_id = bench.fresh()
+    store, injector = bench.faulty(run_id, fault)
+    assert store.increment("count") == 6
+    assert injector.sent == ["UpdateItem", "UpdateItem"]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_throttling_to_the_last_try_writes_nothing(name: str, bench: Bench) -> None:
+    """Throttling that outlasts the retries raises ThrottledError, which is to be tried again; nothing was written."""
+    run_id = bench.fresh()
+    store, _ = bench.faulty(run_id, faults.throttled, always=True)
+    with pytest.raises(ThrottledError):
+        OPERATIONS[name][0](store)
+    bench.check(run_id, {})
+
+
+@pytest.mark.parametrize("fault", [faults.request_lost, *AMBIGUOUS], ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("name", REPEATABLE)
+def test_a_repeated_attempt_is_exact(name: str, fault: Fault, bench: Bench) -> None:
+    """What failed for good at any of its requests can be repeated, where a token or its nature allows, and is exact."""
+    operation, answer = OPERATIONS[name]
+    for at in range(60):
+        run_id = bench.fresh()
+        store, injector = bench.faulty(run_id, fault, at, always=True)
+        try:
+            assert operation(store) == answer
+        except UnavailableError:
+            assert injector.injected
+        assert operation(bench.store(run_id)) == answer
+        bench.check(run_id, AFTERWARDS.get(name, {}))
+        if not injector.injected:
+            break
+        proofs.record(faults_injected_below_boto3=injector.injected)
+    else:
+        pytest.fail("more than 60 requests")
+
+
+@pytest.mark.parametrize("name", ["push", "push with a token", "set", "delete", "set over a long list"])
+def test_conflicts_to_the_last_try_write_nothing(name: str, bench: Bench) -> None:
+    """Transaction conflicts that outlast the store's own tries raise ThrottledError, and nothing was written."""
+    run_id = bench.fresh()
+    store, injector = bench.faulty(run_id, faults.conflict, always=True)
+    with pytest.raises(ThrottledError):
+        OPERATIONS[name][0](store)
+    assert injector.injected > 1
+    bench.check(run_id, {})

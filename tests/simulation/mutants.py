@@ -1,0 +1,135 @@
+"""Breaks of the store, made on purpose: the simulation must find each of them.
+
+    python -m tests.simulation.mutants NAME     1 and a history when the break is found, 0 when it is not
+
+A break replaces text that stands exactly once in a module of the package, when that is imported. Each runs in a
+process of its own, so that nothing else sees a broken store.
+"""
+
+# ruff: noqa: E501 what is replaced stands here as it stands in the store
+
+import importlib.abc
+import itertools
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+
+from typing_extensions import override
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A break: the module, its text, what stands there instead, and which random scenarios should suffer from it."""
+
+    module: str
+    old: str
+    new: str
+    scenarios: str = "mixed"
+
+
+MUTANTS: dict[str, Mutant] = {
+    "a re-sent push is applied again": Mutant(
+        "expressions", "    if change.receipt:\n        condition +=", "    if False:\n        condition +="
+    ),
+    "a closed segment takes more": Mutant("expressions", '_SAME_KIND = f"#kind = :kind AND {OPEN}"', '_SAME_KIND = "#kind = :kind"'),
+    "a seal does not show": Mutant("expressions", 'SEAL = "SET #sealed = :true', 'SEAL = "SET #retired = :true'),
+    "an expired head takes more": Mutant(
+        "expressions",
+        'condition += " AND NOT " + EXPIRED\n        values[":now"] = {"N": str(now)}',
+        "assert now",
+        "expiring",
+    ),
+    "another chain's head is replaced": Mutant(
+        "expressions",
+        'SAME_CLOSED_HEAD = "#chain = :chain AND #weight >= #capacity"',
+        'SAME_CLOSED_HEAD = "#weight >= #capacity AND #chain <> :chain OR #chain = :chain"',
+    ),
+    "a reset seals no tail": Mutant("replace", "return table.transact(head, seal, *others)", "return table.transact(head, *others)"),
+    "a delete ignores the chain": Mutant(
+        "replace", "table.delete_request(key, OPEN)", 'table.delete_request(key, f"{OPEN} OR attribute_exists(#run_id)")'
+    ),
+    "an expired head is removed though renewed": Mutant(
+        "replace", 'f"{OPEN} AND {EXPIRED}", **now', "OPEN", "expiring"
+    ),
+    "a re-sent set is written anew": Mutant("replace", "NOT_MINE if origin else OPEN, **origin", "OPEN"),
+    "an intent points behind the tail": Mutant("append", '"from": {"N": str(place.known)}', '"from": {"N": str(place.known + 1)}'),
+    "no intent is written": Mutant("append", "if head is None or not self.change.digest:", "if True:"),
+    "a repeated token's receipt is not looked for": Mutant(
+        "append", "if (result := self.result_in(segment)) is not None:\n                return result\n            last",
+        "last",
+    ),
+    "a token trusts what is remembered": Mutant("append", "head.chain != self.chain or head.expired", "head.expired"),
+    "a segment forgets what came before": Mutant(
+        "append", "return _Place(tail.n + 1, tail.total) if tail.closed else", 'return _Place(tail.n + 1, "0") if tail.closed else'
+    ),
+    "a tail of another kind is followed": Mutant("append", "if tail.kind != self.change.kind:", "if False:"),
+    "chains share an id": Mutant("items", "return secrets.token_urlsafe(9)", 'return "chain-chain1"'),
+    "calls share a receipt": Mutant("items", "return RECEIPT_PREFIX + secrets.token_urlsafe(6)", 'return "r:receipt1"'),
+    "a gap is not noticed": Mutant("read", "elif segment.n != last.n + 1 or segment.start != last.length:", "elif False:"),
+    "a snapshot takes a gap": Mutant("read", "if segment.sealed or segment.n != last.n + 1 or (", "if False and ("),
+    "a dead chain is read": Mutant(
+        "read", "if present is None or present.chain != head.chain or not present.closed:", "if False:"
+    ),
+    "reading ignores an expiry": Mutant(
+        "read", "head.expired(clock.now()):\n            return False", "head is None:\n            return False", "expiring"
+    ),
+    "plain increments are sent again": Mutant("failures", "if not sending_once.get():", "if True:"),
+    "a completion leaves a page": Mutant("completion", "    for _ in range(_PASSES):", "    for _ in range(0):", "completing"),
+}  # fmt: skip
+LEFT_OUT = 3_000  # random scenarios, at most, until a break must have been found
+
+
+class _Loader(SourceFileLoader):
+    """Loads a module of the package with its break."""
+
+    mutant: Mutant
+
+    @override
+    def get_code(self, fullname: str) -> CodeType:
+        source = self.get_data(self.path).decode()
+        if source.count(self.mutant.old) != 1:
+            raise SystemExit(f"{self.path} does not hold exactly once: {self.mutant.old}")
+        return compile(source.replace(self.mutant.old, self.mutant.new), self.path, "exec")
+
+
+@dataclass
+class _Finder(importlib.abc.MetaPathFinder):
+    mutant: Mutant
+
+    @override
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != f"runstore.{self.mutant.module}":
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.origin is not None:
+            spec.loader = _Loader(fullname, spec.origin)
+            spec.loader.mutant = self.mutant
+        return spec
+
+
+def hunt(name: str) -> int:
+    """Look for a break until it is found; return 1 for found."""
+    mutant = MUTANTS[name]
+    sys.meta_path.insert(0, _Finder(mutant))
+
+    # Only now: the package must be imported with its break.
+    from tests.simulation import cases, exploration, programs  # noqa: PLC0415
+
+    tally = exploration.Tally()
+    try:
+        exploration.random_runs(getattr(programs, mutant.scenarios), 1, LEFT_OUT, tally)
+        for case, segment_bytes in itertools.product(cases.SMALL, cases.SEGMENT_BYTES):
+            exploration.every_interleaving(cases.small(case, segment_bytes), tally)
+    except exploration.CounterexampleError as found:
+        sys.stdout.write(f"found after {tally.runs} runs: {found}\n")
+        return 1
+    sys.stdout.write(f"not found in {tally.runs} runs\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(hunt(sys.argv[1]))

@@ -1,0 +1,29 @@
+"""The simulation can fail: it finds every break that is made on purpose."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import proofs
+from tests.simulation.mutants import MUTANTS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_break_is_found(name: str) -> None:
+    """A store that is broken on purpose gives a history that cannot be explained, and it is shown."""
+    hunt = subprocess.run(
+        [sys.executable, "-m", "tests.simulation.mutants", name],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}", "AWS_EC2_METADATA_DISABLED": "true"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert hunt.returncode == 1, hunt.stdout + hunt.stderr
+    assert "found after" in hunt.stdout, hunt.stdout + hunt.stderr
+    proofs.record(deliberate_breaks_found=1)

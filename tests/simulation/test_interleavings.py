@@ -1,0 +1,26 @@
+"""Small programs in every order that their requests can take."""
+
+import pytest
+
+from tests import proofs
+from tests.simulation.cases import COMPLETED, SEGMENT_BYTES, SMALL, small
+from tests.simulation.exploration import every_interleaving
+
+
+@pytest.mark.parametrize("segment_bytes", SEGMENT_BYTES)
+@pytest.mark.parametrize("name", SMALL)
+def test_every_order_can_be_explained(name: str, segment_bytes: int) -> None:
+    """Whatever order the requests of a few operations take, their answers are those of some sequence of them."""
+    tally = every_interleaving(small(name, segment_bytes))
+    proofs.record(interleavings_of_small_programs=tally.runs, simulated_requests=tally.requests)
+    assert tally.runs > 1
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.prove if "token" in name else ()) for name in COMPLETED]
+)
+def test_a_completion_at_any_moment_leaves_a_usable_run(name: str) -> None:
+    """Whenever a run is completed, stragglers come to an end, and another completion leaves nothing of them."""
+    tally = every_interleaving(COMPLETED[name])
+    proofs.record(interleavings_with_a_completion=tally.runs, simulated_requests=tally.requests)
+    assert tally.runs > 1
