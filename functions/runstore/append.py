@@ -19,7 +19,10 @@ from runstore.replace import remove_expired
 if TYPE_CHECKING:
     from runstore.table import Table
 
-_PAUSE, _LONGEST_PAUSE = 0.005, 0.08  # seconds, doubled at each lost race and jittered
+# The pause after a lost race, jittered: so many times what the lost request took (the longer it took, the more writers
+# wait in line), doubled at each race.
+_PAUSE = 4
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 1.0  # seconds
 _LOOK_PAGE = 4  # a receipt is mostly near its intent: the first page is short, the following ones grow
 
 
@@ -50,7 +53,7 @@ class _Append:
 
     def __init__(self, table: "Table", memory: TailMemory, key: str, change: Change) -> None:
         self.table, self.memory, self.key, self.change = table, memory, key, change
-        self.lost_races = 0
+        self.patience = 1.0
         self.sealed_chain = ""
         self.chain = self.intent = ""  # of the chain beyond the head, once that is known
         self.head_expires_at = 0
@@ -147,6 +150,7 @@ class _Append:
 
     def write(self, place: _Place) -> str | _Place:
         """Write to a segment; when it was closed meanwhile return the next place."""
+        sent_at = clock.elapsed()
         done, segment = self.send(place.n, self.chain, place.base)
         if segment is None or segment.sealed:
             self.sealed_chain = self.chain if segment else ""
@@ -157,11 +161,16 @@ class _Append:
             return segment.total
         if (result := self.result_in(segment)) is not None:
             return result
-        clock.sleep(random.uniform(0, min(_LONGEST_PAUSE, _PAUSE * 2**self.lost_races)))  # noqa: S311 not for secrecy
-        self.lost_races += 1
+        self.pause(clock.elapsed() - sent_at)
         if self.change.digest:  # the segment is final and does not hold the token: look at those after it
             return self.look(place.n + 1, segment)
         return self.after(self.table.tail(self.key, self.chain, place.n))
+
+    def pause(self, took: float) -> None:
+        """Let the others go first after a lost race, so that fewer lose the next."""
+        most = max(_SHORTEST_PAUSE, _PAUSE * took) * self.patience
+        self.patience *= 2
+        clock.sleep(random.uniform(0, min(_LONGEST_PAUSE, most)))  # noqa: S311 not for secrecy
 
     def send(self, n: int, chain: str, base: str | None) -> tuple[bool, Item | None]:
         sort_key = segment_key(self.key, self.chain, n) if n else self.key
