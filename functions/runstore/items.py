@@ -96,15 +96,19 @@ def capacity(run_id: str, sort_key: str, weight: int, segment_bytes: int) -> int
     return max(1, -fixed % segment_bytes)
 
 
-def split(sizes: Sequence[int], most_bytes: int) -> Iterator[tuple[slice, int]]:
+def split(sizes: Sequence[int], segment_bytes: int, *, small_head: bool = False) -> Iterator[tuple[slice, int]]:
     """Yield the parts of a long list of elements of these sizes, and each part's weight.
 
-    By the elements alone, never by the state of a list: a repeated push_many makes the same parts.
+    By the elements alone, never by the state of a list: a repeated push_many makes the same parts. With `small_head`
+    the first part is no larger than closes any head that it meets: writers that do not know the tail pay for the
+    head's size, for as long as the list lives.
     """
+    most_bytes = PART_SEGMENTS * segment_bytes
     first = weight = 0
     for index, size in enumerate(sizes):
         more = element_weight(size)
-        if index > first and (weight + more > most_bytes or index - first == MOST_PART_ELEMENTS):
+        closes = small_head and first == 0 and weight >= segment_bytes
+        if index > first and (closes or weight + more > most_bytes or index - first == MOST_PART_ELEMENTS):
             yield slice(first, index), weight
             first, weight = index, 0
         weight += more
@@ -128,7 +132,7 @@ class Item:
 
     kind: Kind | None = None
     value: str = ""
-    number: str = ""
+    number: str = "0"
     items: tuple[str, ...] = ()
     length: int = 0
     chain: str = ""

@@ -44,7 +44,7 @@ def put_list(table: "Table", key: str, texts: tuple[str, ...], sizes: list[int])
     that segment is in its way, and no dead chain comes to life.
     """
     chain, segments = items.new_chain(), []
-    for n, (part, weight) in enumerate(items.split(sizes, items.PART_SEGMENTS * table.settings.segment_bytes), 1):
+    for n, (part, weight) in enumerate(items.split(sizes, table.settings.segment_bytes), 1):
         length = part.stop
         segments.append((segment_key(key, chain, n), _closed(chain, weight, texts[part], length)))
     *before, (last_key, last) = segments

@@ -145,9 +145,10 @@ class RunStore:
     def push_many(self, key: str, items: "Iterable[Any]", token: str | None = None) -> int:
         """Append all of `items` in order, and return the length of the list after the last.
 
-        In parts of at most 16 KB or 500 elements, one request each; each part is appended as a whole, and between two
-        parts others may push. With a `token` the whole can be repeated after a failure: what was appended stays so, the
-        rest follows. Without one, a failure may leave the first parts appended. No elements at all make an empty list.
+        In parts of at most 16 KB or 500 elements (the first of about 1 KB), one request each; each part is appended as
+        a whole, and between two parts others may push. With a `token` the whole can be repeated after a failure: what
+        was appended stays so, the rest follows. Without one, a failure may leave the first parts appended. No elements
+        at all make an empty list.
         """
         with _Naming("push_many", self.run_id, key):
             names.check_key(key)
@@ -156,8 +157,8 @@ class RunStore:
             encoded = values.encode_list(items, "items", self._settings.max_value_bytes)
             texts, sizes = [text for text, _ in encoded], [size for _, size in encoded]
             length = 0
-            most = model.PART_SEGMENTS * self._settings.segment_bytes
-            for number, (part, weight) in enumerate(model.split(sizes, most)):
+            parts = model.split(sizes, self._settings.segment_bytes, small_head=True)
+            for number, (part, weight) in enumerate(parts):
                 digest = None if token is None else model.token_digest(f"{token}{model.UNIT_SEPARATOR}{number}")
                 length = self._push(key, tuple(texts[part]), weight, digest)
             return length

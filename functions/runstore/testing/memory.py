@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from runstore import clock, names, values
 from runstore.errors import CounterRangeError, KeyTypeMismatchError, RunStoreError
-from runstore.items import PART_SEGMENTS, split
+from runstore.items import split
 from runstore.settings import Settings
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class InMemoryRunStore:
                 names.check_token(token)
             encoded = values.encode_list(items, "items", self._settings.max_value_bytes)
             texts, length = [text for text, _ in encoded], 0
-            parts = split([size for _, size in encoded], PART_SEGMENTS * self._settings.segment_bytes)
+            parts = split([size for _, size in encoded], self._settings.segment_bytes, small_head=True)
             for number, (part, _) in enumerate(parts):
                 length = self._push(key, texts[part], None if token is None else f"{token}\x1f{number}")
             return length
