@@ -1,0 +1,34 @@
+output "table_name" {
+  description = "Name of the table; RUNSTORE_TABLE of steps of your own."
+  value       = aws_dynamodb_table.runs.name
+}
+
+output "table_arn" {
+  description = "ARN of the table."
+  value       = aws_dynamodb_table.runs.arn
+}
+
+output "layer_arn" {
+  description = "Layer with the runstore package, for steps of your own."
+  value       = aws_lambda_layer_version.runstore.arn
+}
+
+output "function_arns" {
+  description = "What to invoke, by entry point: get_value, set_value, push_item, increment_counter, delete_key, complete_run, retire_run."
+  value       = { for name, arn in local.arns : replace(name, "-", "_") => arn if !contains(keys(local.workflows), name) }
+}
+
+output "dead_letter_queue_url" {
+  description = "Queue of the events that retire_run never handled."
+  value       = aws_sqs_queue.dead_letters.url
+}
+
+output "dead_letter_queue_arn" {
+  description = "ARN of that queue."
+  value       = aws_sqs_queue.dead_letters.arn
+}
+
+output "state_machine_arns" {
+  description = "The example state machines by name: order_fanout, counter_jsonata, send_email_workflow, order_workflow."
+  value       = { for name, machine in aws_sfn_state_machine.example : replace(name, "-", "_") => machine.arn }
+}

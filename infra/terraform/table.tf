@@ -1,0 +1,44 @@
+resource "aws_dynamodb_table" "runs" {
+  name                        = var.name
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "run_id"
+  range_key                   = "key"
+  deletion_protection_enabled = var.deletion_protection
+
+  attribute {
+    name = "run_id"
+    type = "S"
+  }
+
+  attribute {
+    name = "key"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = var.point_in_time_recovery
+  }
+
+  # Always encrypted; without a key of yours, with the one that DynamoDB owns.
+  dynamic "server_side_encryption" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value
+    }
+  }
+}
+
+resource "aws_lambda_layer_version" "runstore" {
+  layer_name          = var.name
+  description         = "The runstore package, for workflow steps of your own"
+  filename            = var.layer
+  source_code_hash    = filebase64sha256(var.layer)
+  compatible_runtimes = ["python3.11", "python3.12", "python3.13"]
+  skip_destroy        = true # steps may still use it
+}

@@ -1,0 +1,281 @@
+variable "name" {
+  description = "Begins the name of everything that the module makes; the table has just this name."
+  type        = string
+  default     = "runstore"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{2,19}$", var.name))
+    error_message = "name must be a small letter and 2 to 19 small letters, digits or -."
+  }
+}
+
+variable "bundle" {
+  description = "Path of the functions' zip archive, dist/functions.zip of `make build`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = fileexists(var.bundle)
+    error_message = "bundle must be a file: `make build` makes dist/functions.zip."
+  }
+}
+
+variable "layer" {
+  description = "Path of the layer's zip archive, dist/layer.zip of `make build`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = fileexists(var.layer)
+    error_message = "layer must be a file: `make build` makes dist/layer.zip."
+  }
+}
+
+variable "max_value_bytes" {
+  description = "Largest stored value or pushed item, in bytes of compact JSON."
+  type        = number
+  default     = 65536
+  nullable    = false
+
+  validation {
+    condition     = var.max_value_bytes >= 1 && var.max_value_bytes <= 350000 && floor(var.max_value_bytes) == var.max_value_bytes
+    error_message = "max_value_bytes must be a whole number from 1 to 350,000."
+  }
+}
+
+variable "ttl_days" {
+  description = "Days after its last write that an item expires. Keep it longer than your longest execution: an expiry inside a living run loses data. The default is longer than any Standard execution can last."
+  type        = number
+  default     = 366
+  nullable    = false
+
+  validation {
+    condition     = var.ttl_days >= 1 && var.ttl_days <= 3660 && floor(var.ttl_days) == var.ttl_days
+    error_message = "ttl_days must be a whole number from 1 to 3,660."
+  }
+}
+
+variable "failed_retention_days" {
+  description = "Days that the state of a failed, timed out or aborted run is kept for a redrive (Step Functions allows 14). 0 deletes it at once; a redriven execution then finds nothing."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.failed_retention_days >= 0 && var.failed_retention_days <= 366 && floor(var.failed_retention_days) == var.failed_retention_days
+    error_message = "failed_retention_days must be a whole number from 0 to 366."
+  }
+}
+
+variable "point_in_time_recovery" {
+  description = "Continuous backups of the table. Run state is short-lived, so the default is off."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "deletion_protection" {
+  description = "Refuse to delete the table, also when the module is destroyed."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "Customer managed key that encrypts the table. Null uses the key that DynamoDB owns, free of charge."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-zA-Z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be null or the ARN of a KMS key."
+  }
+}
+
+variable "dynamodb_endpoint_url" {
+  description = "Where the functions reach DynamoDB, such as an interface endpoint. Null uses the region's own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dynamodb_endpoint_url == null || can(regex("^https?://[^\\s/]+$", var.dynamodb_endpoint_url))
+    error_message = "dynamodb_endpoint_url must be null or a URL without a path."
+  }
+}
+
+variable "state_machine_arns" {
+  description = "ARNs of your own Standard state machines whose executions use the store. Their ends are watched, so that runs which never reach their completion state are retired."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.state_machine_arns : can(regex("^arn:aws[a-zA-Z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[^*?]+$", arn))])
+    error_message = "state_machine_arns must be ARNs of state machines, without wildcards."
+  }
+}
+
+variable "example_state_machines" {
+  description = "Deploy the example state machines and workflows."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "python_runtime" {
+  description = "Lambda runtime of the functions."
+  type        = string
+  default     = "python3.13"
+  nullable    = false
+
+  validation {
+    condition     = contains(["python3.11", "python3.12", "python3.13"], var.python_runtime)
+    error_message = "python_runtime must be python3.11, python3.12 or python3.13."
+  }
+}
+
+variable "architecture" {
+  description = "Processor of the functions."
+  type        = string
+  default     = "arm64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64."
+  }
+}
+
+variable "memory_size" {
+  description = "Memory of the operation functions, in MB. Processor time grows with it."
+  type        = number
+  default     = 256
+  nullable    = false
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240
+    error_message = "memory_size must be from 128 to 10,240 MB."
+  }
+}
+
+variable "completion_memory_size" {
+  description = "Memory of complete_run and retire_run, and of the example workflows, in MB. They delete in parallel batches."
+  type        = number
+  default     = 1024
+  nullable    = false
+
+  validation {
+    condition     = var.completion_memory_size >= 128 && var.completion_memory_size <= 10240
+    error_message = "completion_memory_size must be from 128 to 10,240 MB."
+  }
+}
+
+variable "snap_start" {
+  description = "Publish each change of the operations' functions as a version with SnapStart, behind the alias live."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.snap_start || var.python_runtime != "python3.11"
+    error_message = "snap_start needs python_runtime python3.12 or later."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be one of the periods that CloudWatch Logs knows, such as 7, 30 or 365."
+  }
+}
+
+variable "log_level" {
+  description = "Least level that the functions log. Values are never logged, at any level."
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARNING, ERROR or CRITICAL."
+  }
+}
+
+variable "state_machine_log_level" {
+  description = "What the example state machines log. Execution data is never included."
+  type        = string
+  default     = "OFF"
+  nullable    = false
+
+  validation {
+    condition     = contains(["OFF", "FATAL", "ERROR", "ALL"], var.state_machine_log_level)
+    error_message = "state_machine_log_level must be OFF, FATAL, ERROR or ALL."
+  }
+}
+
+variable "tracing" {
+  description = "Active records every invocation in X-Ray; PassThrough only where the caller already traces."
+  type        = string
+  default     = "PassThrough"
+  nullable    = false
+
+  validation {
+    condition     = contains(["Active", "PassThrough"], var.tracing)
+    error_message = "tracing must be Active or PassThrough."
+  }
+}
+
+variable "service_name" {
+  description = "Name of the service in logs and metrics."
+  type        = string
+  default     = "runstore"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9_.-]{0,62}$", var.service_name))
+    error_message = "service_name must be a letter followed by at most 62 letters, digits, _ . or -."
+  }
+}
+
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the metrics."
+  type        = string
+  default     = "RunStore"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9_./-]{0,254}$", var.metrics_namespace))
+    error_message = "metrics_namespace must be a letter followed by at most 254 letters, digits, _ . / or -."
+  }
+}
+
+variable "alarms" {
+  description = "Create the alarms that docs/operations.md explains; they cost about 3 US dollars a month."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "alarm_topic_arn" {
+  description = "SNS topic that is told when an alarm begins and ends."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_topic_arn == null || can(regex("^arn:aws[a-zA-Z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", var.alarm_topic_arn))
+    error_message = "alarm_topic_arn must be null or the ARN of an SNS topic."
+  }
+}
+
+variable "dashboard" {
+  description = "Create the CloudWatch dashboard; it costs about 3 US dollars a month."
+  type        = bool
+  default     = false
+  nullable    = false
+}
