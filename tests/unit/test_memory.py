@@ -1,0 +1,46 @@
+"""What writers remember: bounded, by key, and only while it can be used."""
+
+import pytest
+
+from runstore.memory import FRESH, MOST_TAILS, Tail, TailMemory
+
+TAIL = Tail(chain="c", n=3, total="9", closed=False, head_expires_at=0, seen_at=0.0)
+
+
+def test_memory_is_bounded() -> None:
+    """Of more keys than it holds, the least recently used are forgotten."""
+    memory = TailMemory()
+    for number in range(MOST_TAILS):
+        memory.remember("table", "run", f"key {number}", TAIL)
+    assert memory.recall("table", "run", "key 0") == TAIL
+    for number in range(10):
+        memory.remember("table", "other run", f"key {number}", TAIL)
+    assert memory.recall("table", "run", "key 0") == TAIL, "it was used"
+    assert [memory.recall("table", "run", f"key {number}") for number in range(1, 11)] == [None] * 10
+    assert memory.recall("table", "run", "key 11") == TAIL
+
+
+def test_tables_runs_and_keys_are_apart() -> None:
+    """What is remembered of a key is remembered of no other."""
+    memory = TailMemory()
+    memory.remember("table", "run", "key", TAIL)
+    for place in (("table 2", "run", "key"), ("table", "run 2", "key"), ("table", "run", "key 2")):
+        assert memory.recall(*place) is None
+        memory.forget(*place)
+    assert memory.recall("table", "run", "key") == TAIL
+    memory.forget("table", "run", "key")
+    assert memory.recall("table", "run", "key") is None
+
+
+def test_the_tail_of_an_expired_key_is_not_used() -> None:
+    """From the second at which the key expires on, its tail is as good as forgotten."""
+    memory = TailMemory()
+    memory.remember("table", "run", "key", Tail("c", 3, "9", closed=False, head_expires_at=1, seen_at=0.0))
+    assert memory.recall("table", "run", "key") is None
+
+
+def test_an_old_memory_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others have had the time to fill a segment once the memory of it is older than the bound."""
+    for elapsed, old in ((FRESH / 2, False), (FRESH * 2, True)):
+        monkeypatch.setattr("runstore.clock.elapsed", lambda elapsed=elapsed: elapsed)
+        assert TAIL.old == old
