@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 import runstore
-from runstore import ConfigurationError, RunStore, RunStoreError, Settings, ThrottledError, UnavailableError
+from runstore import ConfigurationError, RunStore, Settings, ThrottledError, UnavailableError
 from tests.backends import Backend
 
 OPERATIONS: dict[str, Callable[[RunStore], Any]] = {
