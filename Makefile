@@ -89,8 +89,9 @@ lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: wi
 	$(UV_COMPILE) pyproject.toml --extra handlers -c requirements-dev.lock $(NOT_BUNDLED) -o functions/requirements.txt
 
 .PHONY: build
-build: $(STAMP) ## Build the wheel and the source archive into dist/
+build: $(STAMP) ## Build the wheel, and the zip archives that Terraform deploys, into dist/
 	$(BIN)/hatchling build
+	$(BIN)/python -m infra.package dist
 
 .PHONY: clean
 clean: ## Remove everything that make made, environments too

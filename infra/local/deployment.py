@@ -4,12 +4,10 @@ The template is deployed as it is in the repository; as with `sam package`, only
 The functions' folder goes up without the packages of its requirements.txt: they are in this environment.
 """
 
-import io
 import json
 import subprocess
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +17,7 @@ from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.local.server import LocalStackError
+from infra.package import zipped
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 STACK: Final = "runstore"
 BUCKET: Final = "packages"
-EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file knows: equal files make equal packages
 DEPLOY_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.05
 TTL_ATTRIBUTE: Final = "expires_at"
@@ -95,19 +93,6 @@ class Packager:
             self._s3.put_object(Bucket=BUCKET, Key=key, Body=content())
             self._uploaded[path] = f"s3://{BUCKET}/{key}"
         return self._uploaded[path]
-
-
-def zipped(folder: Path) -> bytes:
-    """Return a folder's files as a zip archive, without what Python compiled."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file() and "__pycache__" not in file.parts:
-                entry = zipfile.ZipInfo(str(file.relative_to(folder)), EPOCH)
-                entry.external_attr = 0o644 << 16
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, file.read_bytes())
-    return buffer.getvalue()
 
 
 def deploy(cloudformation: "CloudFormationClient", template_url: str, parameters: Mapping[str, str]) -> dict[str, str]:
