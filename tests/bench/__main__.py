@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ def main(arguments: list[str]) -> int:
         for name in wanted:
             missed += _show(console, name, known[name], bench)
     console.print(f"\n{missed} missed" if missed else "\nEvery target met", style="bold")
+    load, processors = os.getloadavg()[1], os.cpu_count()
+    console.print(f"{load:.0f} tasks wanted this machine's {processors} processors: far more make times worth little")
     return missed
 
 
