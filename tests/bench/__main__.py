@@ -5,6 +5,7 @@ import importlib
 import os
 import pkgutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol, cast
 
@@ -46,33 +47,35 @@ def main(arguments: list[str]) -> int:
     if unknown := [name for name in wanted if name not in known]:
         parser.error(f"no table {', '.join(unknown)}: there are {', '.join(known)}")
     console = Console(width=None if sys.stdout.isatty() else 170)
-    missed = 0
+    verdicts: Counter[str] = Counter()
     with Bench() as bench:
         for name in wanted:
-            missed += _show(console, name, known[name], bench)
-    console.print(f"\n{missed} missed" if missed else "\nEvery target met", style="bold")
+            verdicts += _show(console, name, known[name], bench)
+    told = f"\n{verdicts['met']} targets met, {verdicts['MISSED']} missed, {verdicts['SKIPPED']} tables skipped"
+    console.print(told, style="bold")
     load, processors = os.getloadavg()[1], os.cpu_count()
     console.print(f"{load:.0f} tasks wanted this machine's {processors} processors: far more make times worth little")
-    return missed
+    return verdicts["MISSED"]
 
 
-def _show(console: Console, name: str, module: Measuring, bench: Bench) -> int:
+def _show(console: Console, name: str, module: Measuring, bench: Bench) -> Counter[str]:
     table = Table(title=f"{name}: {module.TITLE}", title_justify="left", title_style="bold", show_lines=False)
     for heading in ("what", "measured", "target", ""):
         table.add_column(heading, overflow="fold")
-    missed = 0
+    verdicts: Counter[str] = Counter()
     try:
         with console.status(f"measuring {name} ..."):
             for row in module.measure(bench):
                 verdict = "" if row.met is None else "met" if row.met else "MISSED"
-                missed += row.met is False
+                verdicts[verdict] += 1
                 table.add_row(row.what, row.measured, row.target, verdict, style="red" if row.met is False else None)
     except BackendUnavailableError as lacking:
         console.print(f"\nSKIPPED {name}: {lacking}")
+        verdicts["SKIPPED"] += 1
     if table.row_count:
         console.print()
         console.print(table)
-    return missed
+    return verdicts
 
 
 if __name__ == "__main__":
