@@ -81,6 +81,8 @@ def _together(bench: Bench, writers: int, pushes: int, pace: float) -> Iterator[
     ids = [str(entry["id"]) for entry in elements if isinstance(entry, dict)]
     who = f"{writers} writers, {pace * 1_000:g} ms between pushes" if pace else f"{writers} writers without pause"
     yield from _costs(who, cost, count, (1.6, 1.5) if pace else (4.5, None))
+    seconds = max(push.ended for push in done) - min(push.started for push in done)
+    yield Row(f"{who}: time for all", f"{seconds:.1f} s, of which {(pushes - 1) * pace:.1f} s are pauses")
     faults = _faults(done, ids, pushes)
     yield Row(f"{who}: lost, doubled or out of order", f"{faults} of {count:,}", "none", met=not faults)
 
