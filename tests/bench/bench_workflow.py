@@ -12,7 +12,7 @@ from tests.bench.bench import Bench, Row, in_turns, milliseconds, ratio_of_media
 from tests.workflow.driver import Machine
 
 TITLE = "workflows: the state machine in its interpreter (simulated time), write units on DynamoDB Local"
-_BRANCHES, _LINKS, _METERED, _IN_PROCESS, _ROUNDS = 10_000, 5_000, 1_000, 1_000, 9
+_BRANCHES, _LINKS, _METERED, _IN_PROCESS, _ROUNDS = 10_000, 5_000, 1_000, 1_000, 15
 _MOST_EVENTS, _MOST_BYTES = 12_000, 200_000
 
 

@@ -145,7 +145,7 @@ class _Run:
         while self.waiting:
             due, _, step = choose()
             self.now = max(self.now, due)
-            failure = self.attempt(step, decode(headers))
+            failure = self.attempt(step, decode(headers) if self.headers else {})
             if failure is not None:
                 told = StepFailure(failure.name, failure.message, step.action, step.step_id, step.attempts)
                 error_hook(self.workflow, told, StepStore(self.store, ERROR_HOOK), _LOGGER)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runstore.values import encode
 from runstore.workflow.durations import seconds
@@ -37,8 +37,7 @@ class StepLogger(Protocol):
         """Log at level ERROR with the exception that is being handled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduled:
+class Scheduled(NamedTuple):
     """A step that another has scheduled; due in epoch seconds, its payload as JSON text of `size` bytes."""
 
     action: str

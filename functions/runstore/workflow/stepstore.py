@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from runstore.values import JSON
 
 
+_SHORT = 200  # characters: a token has up to 256 bytes
+
+
 class AnyRunStore(Protocol):
     """What `RunStore` and `InMemoryRunStore` have in common."""
 
@@ -91,6 +94,8 @@ class StepStore:
     def _token(self, operation: str, key: str, operand: object) -> str:
         name = str(key)
         place = self._places[name] = self._places.get(name, -1) + 1
-        # A JSON value's repr is the same in every attempt; for anything else the store raises before the token matters.
-        text = "\x1f".join((self._step_id, name, str(place), operation, repr(operand)))
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=18).hexdigest()
+        # A JSON value's repr is the same in every attempt, and printable; tokens are told apart by key in the store.
+        token = f"{self._step_id} {place} {operation} {operand!r}"
+        if len(token) <= _SHORT and token.isascii() and token.isprintable():
+            return token
+        return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=18).hexdigest()
