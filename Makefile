@@ -52,8 +52,13 @@ test-sam: $(STAMP) $(SAM_STAMP) ## Run the functions with SAM local, in containe
 	@$(BIN)/python -m pytest -m sam $(PYTEST_ARGS)
 
 .PHONY: prove
-prove: $(STAMP) ## Run the proofs at full length: simulation, races, faults
-	@$(BIN)/python -m pytest -n $(WORKERS) -m prove $(PYTEST_ARGS)
+prove: $(STAMP) ## Run the proofs at full length, and put what was tried into docs/guarantees.md
+	@mkdir -p .cache && rm -f .cache/proof.jsonl
+	@PROOF_RECORD=$(CURDIR)/.cache/proof.jsonl $(BIN)/python -m pytest -n $(WORKERS) -m 'prove or not sam' \
+	  tests/simulation tests/concurrency tests/faults tests/properties $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.proofs .cache/proof.jsonl docs/guarantees.md
+	@$(BIN)/python -m pytest -n $(WORKERS) -m prove --ignore=tests/simulation --ignore=tests/concurrency \
+	  --ignore=tests/faults --ignore=tests/properties $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure speed and cost on DynamoDB Local, beside their targets

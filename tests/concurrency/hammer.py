@@ -28,7 +28,7 @@ class Seen:
 
     def call(self) -> Call:
         """Return it as the checker takes it."""
-        parts = parts_of(self.op.operand, 16 * SEGMENT_BYTES) if self.op.name == "push_many" else None
+        parts = parts_of(self.op.operand, SEGMENT_BYTES) if self.op.name == "push_many" else None
         todo = steps(self.op, f"call {self.invoked}", parts)
         return Call(todo, self.invoked, self.returned, self.result)
 

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -16,7 +16,7 @@ Fault = Callable[["Injector", AWSPreparedRequest], AWSResponse]
 
 
 class Injector:
-    """Lets the request number `at` of a client (counted from 0) fail, once or, with `always`, each time from then on."""
+    """Lets the request number `at` of a client, counted from 0, fail; with `always` all from there on."""
 
     def __init__(
         self, client: "DynamoDBClient", fault: "Fault | None" = None, at: int = 0, *, always: bool = False
@@ -25,11 +25,12 @@ class Injector:
         self.injected = 0
         self._fault, self._at, self._always = fault, at, always
         self._network = URLLib3Session()
-        client.meta.events.register("before-send.dynamodb", self._before_send)
+        events: Any = client.meta.events
+        events.register("before-send.dynamodb", self._before_send)
 
     def _before_send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
         number = len(self.sent)
-        self.sent.append(str(request.headers["X-Amz-Target"].decode()).partition(".")[2])
+        self.sent.append(operation_of(request))
         if self._fault is None or number < self._at or (number > self._at and not self._always):
             return None
         self.injected += 1
@@ -38,6 +39,12 @@ class Injector:
     def pass_on(self, request: AWSPreparedRequest) -> AWSResponse:
         """Let DynamoDB have the request."""
         return self._network.send(request)
+
+
+def operation_of(request: AWSPreparedRequest) -> str:
+    """Return the name of the DynamoDB operation that a request asks for."""
+    target: Any = request.headers["X-Amz-Target"]
+    return str(target.decode()).partition(".")[2]
 
 
 def request_lost(_: Injector, request: AWSPreparedRequest) -> AWSResponse:
@@ -75,11 +82,11 @@ def server_error_after(injector: Injector, request: AWSPreparedRequest) -> AWSRe
 
 def conflict(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
     """A transaction is under way on the same item: every write can meet one, no consistent read does."""
-    target = request.headers["X-Amz-Target"].decode()
-    if target.endswith("TransactWriteItems"):
+    operation = operation_of(request)
+    if operation == "TransactWriteItems":
         reasons = [{"Code": "TransactionConflict", "Message": "conflict"}, {"Code": "None"}]
         return answer(request, 400, "TransactionCanceledException", CancellationReasons=reasons)
-    if target.endswith(("PutItem", "UpdateItem", "DeleteItem")):
+    if operation in {"PutItem", "UpdateItem", "DeleteItem"}:
         return answer(request, 400, "TransactionConflictException")
     return injector.pass_on(request)
 
@@ -87,7 +94,13 @@ def conflict(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
 def answer(request: AWSPreparedRequest, status: int, code: str, **more: Any) -> AWSResponse:
     """Return an error as DynamoDB answers it."""
     body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected", **more}).encode()
-    headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "injected"}
-    response = AWSResponse(request.url, status, headers, io.BytesIO(body))
-    response._content = body  # noqa: SLF001 # pyright: ignore what a read of the raw body would give
-    return response
+    headers: Any = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "injected"}
+    return AWSResponse(request.url, status, headers, _Body(body))
+
+
+class _Body(io.BytesIO):
+    """A body as urllib3 hands it over."""
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield all of it."""
+        yield self.read()

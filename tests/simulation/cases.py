@@ -61,6 +61,24 @@ def small(name: str, segment_bytes: int) -> Scenario:
     return Scenario((Phase(programs),), Conditions(segment_bytes=segment_bytes))
 
 
+def _faulty(*programs: list[Op], faults: tuple[str, ...] = ("answer lost",)) -> Scenario:
+    return Scenario((Phase(tuple(map(tuple, programs))),), Conditions(segment_bytes=1_000, faults=faults))
+
+
+# Every order, and in each every fault at every request.
+FAULTY = {
+    "a set under a push": _faulty([_set(["p"])], [_push("a")]),
+    "a counter's set under an increment": _faulty([_set(7)], [_add(1, "t")]),
+    "a push under a delete": _faulty([_push("a")], [_DELETE]),
+    "two attempts with a token": _faulty([_push("a", "t")], [_push("a", "t")]),
+    "plain increments": _faulty([_add(1)], [_add(2)], faults=("crash after", "answer lost", "server error after")),
+    "two pushes to a closed head": Scenario(
+        (Phase(((_push("a"),), ())), Phase(((_push("b"),), (_push("c", "t"),)))),
+        Conditions(segment_bytes=1, faults=("answer lost",)),
+    ),
+}
+
+
 def _completed(first: list[Op], second: list[Op]) -> Scenario:
     """Return a scenario with a completion in the middle, and what its stragglers do afterwards."""
     after = ((_push("y"),), (_push("x"), _GET))

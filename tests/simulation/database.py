@@ -76,8 +76,7 @@ class Database:
         """Carry a request out and return its response, or raise ClientError."""
         self.requests += 1
         try:
-            answer: dict[str, Any] = getattr(self, _METHODS[operation])(request, pause)
-            return answer
+            return getattr(self, _METHODS[operation])(request, pause)  # type: ignore[no-any-return]
         except FailedError as failure:
             raise failure.as_client_error(operation) from None
         except (RefusedError, NotANumberError) as failure:

@@ -16,8 +16,8 @@ class Call:
         invoked: when it began.
         returned: when it ended.
         result: the answer to its last step, or MISMATCH of the step that ended it.
-        optional: it may have taken effect, in part, or not: its caller never learned its result, or an expiry is due but
-            not certain, or it is the first sending of a request whose answer was lost.
+        optional: it may have taken effect, in part, or not: its caller never learned its result, or an expiry is due
+            but not certain, or it is the first sending of a request whose answer was lost.
         original: of a request that was sent twice, the call that it belongs to; and of that, the step.
         label: what a failing history shows.
     """

@@ -121,6 +121,8 @@ def hunt(name: str) -> int:
 
     tally = exploration.Tally()
     try:
+        for case in ("a set under a push", "plain increments"):
+            exploration.every_interleaving(cases.FAULTY[case], tally)
         exploration.random_runs(getattr(programs, mutant.scenarios), 1, LEFT_OUT, tally)
         for case, segment_bytes in itertools.product(cases.SMALL, cases.SEGMENT_BYTES):
             exploration.every_interleaving(cases.small(case, segment_bytes), tally)

@@ -85,7 +85,7 @@ def steps(op: Op, call: str, parts: list[list[Any]] | None) -> tuple[Step, ...]:
     return (Step(op.name, op.operand, token),)
 
 
-def parts_of(elements: list[Any], most_bytes: int) -> list[list[Any]]:
+def parts_of(elements: list[Any], segment_bytes: int) -> list[list[Any]]:
     """Return how push_many splits its items."""
     sizes = [len(json.dumps(element)) for element in elements]
-    return [elements[part] for part, _ in items.split(sizes, most_bytes)]
+    return [elements[part] for part, _ in items.split(sizes, segment_bytes, small_head=True)]

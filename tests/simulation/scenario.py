@@ -114,9 +114,9 @@ def _judge(world: World, scenario: Scenario, expiries: list[Call]) -> None:
             invoked = world.tick()
             records.append(Record(-1, op, invoked, world.tick(), perform(newcomer, op), failed=False))
     for key in keys:
-        calls = (
-            list(chain.from_iterable(_calls(record, records, key, world.conditions) for record in records)) + expiries
-        )
+        with world.patched():
+            calls = list(chain.from_iterable(_calls(record, records, key, world.conditions) for record in records))
+        calls += expiries
         if not linearizable(calls):
             shown = "\n".join(f"  {call.invoked} to {call.returned}: {call.label} = {call.result!r}" for call in calls)
             raise _Fault(f"the history of key {key!r} cannot be explained:\n{shown}")
@@ -132,8 +132,7 @@ def _calls(record: Record, records: list[Record], key: str, conditions: Conditio
             found = key in result if op.name == KEYS else result.get(key)
             yield Call((step,), record.invoked, returned, found, label=label)
     elif op.key == key and op.name not in {COMPLETE, SWEEP}:
-        most_bytes = conditions.part_segments * conditions.segment_bytes
-        parts = parts_of(op.operand, most_bytes) if op.name == "push_many" else None
+        parts = parts_of(op.operand, conditions.segment_bytes) if op.name == "push_many" else None
         todo = steps(op, f"call {record.invoked}", parts)
         call = Call(todo, record.invoked, returned, result, optional=record.failed, label=label)
         yield call

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.simulation import exploration
+from tests.simulation import scenario as scenario_module
 from tests.simulation.cases import small
 from tests.simulation.decisions import Decisions
 from tests.simulation.exploration import shortest
@@ -71,7 +72,7 @@ def test_refuses_what_no_order_explains(name: str) -> None:
 
 def test_a_failure_is_shown_without_what_it_does_not_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failing run is reduced to the operations that it needs to fail."""
-    real = exploration.run
+    real = scenario_module.run
 
     def broken(scenario: Scenario, decisions: Decisions, *, traced: bool = False) -> Outcome:
         outcome = real(scenario, decisions, traced=traced)

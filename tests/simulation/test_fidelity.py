@@ -27,7 +27,8 @@ def _update(expression: str, values: Any = None, **more: Any) -> tuple[str, dict
 
 def _if(condition: str, values: Any = None, **more: Any) -> tuple[str, dict[str, Any]]:
     return "delete_item", {
-        "Key": KEY, "ConditionExpression": condition, **({"ExpressionAttributeValues": values} if values else {}), **more
+        "Key": KEY, "ConditionExpression": condition,
+        **({"ExpressionAttributeValues": values} if values else {}), **more,
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import proofs
-from tests.simulation.cases import COMPLETED, SEGMENT_BYTES, SMALL, small
+from tests.simulation.cases import COMPLETED, FAULTY, SEGMENT_BYTES, SMALL, small
 from tests.simulation.exploration import every_interleaving
 
 
@@ -13,6 +13,14 @@ def test_every_order_can_be_explained(name: str, segment_bytes: int) -> None:
     """Whatever order the requests of a few operations take, their answers are those of some sequence of them."""
     tally = every_interleaving(small(name, segment_bytes))
     proofs.record(interleavings_of_small_programs=tally.runs, simulated_requests=tally.requests)
+    assert tally.runs > 1
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_every_fault_at_every_request_can_be_explained(name: str) -> None:
+    """In every order, whichever of the requests fail in whichever way, nothing is doubled and nothing is lost."""
+    tally = every_interleaving(FAULTY[name])
+    proofs.record(interleavings_with_faults=tally.runs, simulated_requests=tally.requests)
     assert tally.runs > 1
 
 
