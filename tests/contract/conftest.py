@@ -45,8 +45,12 @@ def store(place: Place, run_id: str) -> RunStore:
     return place.store(run_id)
 
 
+# Hundreds of requests a test, of which moto answers some twenty a second: there they are part of `make prove`.
+SLOW_ON_MOTO = {"test_segments", "test_tokens", "test_long", "test_retirement", "test_expiry", "test_lists"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect the failures that are known."""
+    """Expect the failures that are known, and leave moto out where it takes long."""
     for item in items:
         if not isinstance(item, pytest.Function) or "contract" not in item.path.parts:
             continue
@@ -54,3 +58,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         implementation = next((parameters[name] for name in ("place", "table", "priced") if name in parameters), None)
         if reason := DIFFERENCES.get((str(implementation), item.originalname)):
             item.add_marker(pytest.mark.xfail(reason=f"{implementation} {reason}", strict=True))
+        if implementation == "moto" and item.path.stem in SLOW_ON_MOTO:
+            item.add_marker(pytest.mark.prove)

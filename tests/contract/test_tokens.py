@@ -38,7 +38,7 @@ def test_a_repeated_increment_is_one_increment(place: Place, run_id: str) -> Non
     assert store.get("n") == 5
 
 
-@pytest.mark.parametrize("more", [0, 1, 3, 9, 30])
+@pytest.mark.parametrize("more", [0, 1, 3, 14])
 @pytest.mark.parametrize("start", [3, 4, 12])
 def test_a_repeated_push_onto_a_long_list(place: Place, run_id: str, start: int, more: int) -> None:
     """Beyond the first item, however much was pushed since, who remembers and who is new find the first result."""
@@ -96,7 +96,7 @@ def test_a_token_is_any_text_without_control_characters(store: RunStore) -> None
     assert store.get("list") == tokens
 
 
-@pytest.mark.parametrize("length", [1, 30])
+@pytest.mark.parametrize("length", [1, 9])
 @pytest.mark.parametrize("reset", ["set", "set long", "delete", "complete"])
 def test_a_token_is_forgotten_with_what_it_was_used_on(place: Place, run_id: str, reset: str, length: int) -> None:
     """After set, delete or complete by another process the same token counts anew, for whoever used it and others."""
@@ -119,7 +119,7 @@ def test_a_token_is_forgotten_with_what_it_was_used_on(place: Place, run_id: str
     assert store.get("list") == [*kept, "new"]
 
 
-@pytest.mark.parametrize("length", [0, 30])
+@pytest.mark.parametrize("length", [0, 9])
 def test_the_same_token_with_another_operand(place: Place, run_id: str, length: int) -> None:
     """The caller's mistake: it returns the first result and changes nothing."""
     store = place.store(run_id)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstore.errors import InvalidValueError, ValueTooLargeError
@@ -39,7 +39,8 @@ def test_text_is_compact(value: Any) -> None:
     assert len(text) <= len(json.dumps(value, separators=(",", ":")))
 
 
-@given(st.lists(ANY_JSON, max_size=8))
+@given(st.lists(ANY_JSON, max_size=4))
+@settings(max_examples=40)
 def test_many_texts_decode_as_one_list(elements: list[Any]) -> None:
     """A list decodes in one parse to what its elements were."""
     assert decode_list(text for text, _ in encode_list(elements, "items", LIMIT)) == elements
