@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -103,15 +103,21 @@ def _proxy(target: str, cut: list[int]) -> Iterator[str]:
 
         def carry(client: socket.socket, number: int) -> None:
             with client, socket.create_connection((to.hostname, to.port)) as dynamodb:
-                while asked := client.recv(65_536):
-                    dynamodb.sendall(asked)
-                    answered = dynamodb.recv(65_536)
+                threading.Thread(target=hand_on, args=(client, dynamodb), daemon=True).start()
+                while answered := dynamodb.recv(65_536):
                     if number in cut:
                         client.sendall(answered[: len(answered) // 2])
                         linger = (1).to_bytes(4, "little") + (0).to_bytes(4, "little")  # reset, not a good-bye
                         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                        client.shutdown(socket.SHUT_RD)  # lets the other thread go, which would keep it open
                         return
                     client.sendall(answered)
+
+        def hand_on(client: socket.socket, dynamodb: socket.socket) -> None:
+            with suppress(OSError):
+                while asked := client.recv(65_536):
+                    dynamodb.sendall(asked)
+                dynamodb.shutdown(socket.SHUT_RDWR)
 
         threading.Thread(target=serve, daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
