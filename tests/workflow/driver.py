@@ -1,5 +1,6 @@
 """Drives the real handler of a workflow by the real state machine, in simulated time over an in-memory DynamoDB."""
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -91,9 +92,17 @@ class Machine:
             raise execution.task.error
         return execution
 
-    def answer_to(self, event: dict[str, Any]) -> Any:
-        """Return what the function answers to an event that is sent (once more) by hand."""
-        return self._handler(event, None)
+    def answer_to(self, event: dict[str, Any], *, expect: type[Exception] | None = None) -> Any:
+        """Return what the function answers to an event that is sent (once more) by hand, or see it raise."""
+        try:
+            answer = self._handler(copy.deepcopy(event), None)
+        except Exception as error:
+            if expect is not None and type(error).__name__ == expect.__name__:
+                return None
+            raise
+        if expect is not None:
+            raise AssertionError(f"answered {answer} instead of raising {expect.__name__}")
+        return answer
 
     def retire(self, execution: Execution, status: str) -> int:
         """Have retire_run hear of an execution's end; return how many items it keeps."""

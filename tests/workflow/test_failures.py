@@ -1,11 +1,13 @@
 """What fails and what comes of it: retries, final failures, hooks, redrives and stragglers, in simulated time."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
 
 from runstore.workflow import HookApi, PermanentError, StepApi, StepFailure, Workflow, step
+from runstore.workflow.records import Records, Run
 from tests.workflow.driver import BEGAN, Machine
 
 
@@ -180,13 +182,86 @@ def test_a_straggler_of_an_aborted_run_is_refused(machine: Machine) -> None:
 
 
 def test_a_straggler_from_before_a_redrive_is_refused(machine: Machine) -> None:
-    """A branch that a failed execution could not stop finds after the redrive that it is late."""
-    Shaky.faults["a"] = 3
+    """A branch that nobody could stop finds, once the redriven execution runs, that it is late."""
+    execution = machine.service.start({"data": ["a", "b"]})
+    machine.loop.run(until=BEGAN + 30)
+    execution.stop()
+    late = [event for event in machine.invocations if event["do"] == "step"][-1]
+    late["state"]["next"]["step"] |= {"id": "1.1.3", "action": "after", "data": {"name": "late"}}
+    execution.redrive()
+    machine.loop.run(until=BEGAN + 61)
+    assert "after a" in Shaky.ran
+    assert machine.answer_to(late)["next"]["error"]["name"] == "RunEndedError"
+    machine.loop.run()
+    assert execution.status == "SUCCEEDED"
+    assert "after late" not in Shaky.ran
+
+
+def test_no_step_begins_after_the_first_final_failure(machine: Machine) -> None:
+    """While the error hook runs, and before Step Functions has stopped anything, a step that comes is refused."""
+    refused: list[Any] = []
+
+    def meddle(event: dict[str, Any]) -> str | None:
+        if event["do"] == "failed" and not refused:
+            machine.answer_to(event, expect=ValueError)
+            other = next(
+                old for old in machine.invocations if _action(old) == "work" and old["state"] != event["state"]
+            )
+            other["state"]["next"]["step"] |= {"id": "new", "action": "after", "data": {"name": "new"}}
+            refused.append(machine.answer_to(other))
+        return None
+
+    Shaky.faults["a"] = 9
+    machine.meddle = meddle
+    assert machine.run(["a", "b"]).error == "ValueError"
+    assert refused[0]["next"]["do"] == "fail"
+    assert refused[0]["next"]["error"] == {"name": "ValueError", "message": "a is broken", "ended": True}
+    assert "after new" not in Shaky.ran
+
+
+def test_the_failure_that_was_recorded_first_is_the_runs(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps fail for good at the same moment: both tasks raise, and the hook is told, the one recorded first."""
+    Shaky.faults.update(a=9, b=9)
+    original = Records.run
+    looked: list[Run | None] = []
+
+    def run_as_it_was(self: Records) -> Run | None:
+        looked.append(original(self))
+        return replace(looked[-1], failure=None) if len(looked) == 2 and looked[-1] else looked[-1]
+
+    monkeypatch.setattr(Records, "run", run_as_it_was)
+    events: list[dict[str, Any]] = []
+    machine.meddle = lambda event: events.append(event) if event["do"] == "failed" else None
     execution = machine.run(["a", "b"])
-    waiting = [event for event in machine.invocations if event["do"] == "step"][-1]
-    machine.redrive(execution)
-    answer = machine.answer_to(waiting)
-    assert answer is None or answer["next"]["error"]["name"] == "RunEndedError"
+    other = next(
+        event
+        for event in machine.invocations
+        if _action(event) == "work" and "b" in str(event["state"]["next"]["step"])
+    )
+    second = events[0] | {"state": other["state"]}
+    second["state"]["next"] |= {"do": "fail", "error": {"name": "KeyError", "message": "late"}}
+    looked[:] = looked[:1]
+    machine.answer_to(second, expect=ValueError)
+    assert execution.error == "ValueError"
+    assert sum(entry.startswith("error") for entry in Shaky.ran) == 1
+
+
+def test_the_first_outcome_of_a_step_is_the_one_that_counts(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two attempts run side by side and schedule different steps: what the first to end has scheduled runs, once."""
+    payloads = iter(["first", "second"])
+    overtaken: list[Any] = []
+
+    def work(_self: object, _data: Any, _headers: Any, api: StepApi) -> None:
+        mine = next(payloads)
+        if mine == "first":
+            event = next(event for event in machine.invocations if _action(event) == "work")
+            overtaken.append(machine.answer_to(event))
+        api.schedule_next_step(1, "after", {"name": mine})
+
+    monkeypatch.setattr(Shaky, "work", work)
+    machine.run(["a"])
+    assert overtaken[0]["next"]["step"]["data"] == {"name": "second"}
+    assert [entry for entry in Shaky.ran if entry.startswith("after")] == ["after second"]
 
 
 @pytest.mark.parametrize("error", ["States.Timeout", "Lambda.Unknown", "Sandbox.Timedout", "Lambda.ServiceException"])
