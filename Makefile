@@ -51,6 +51,10 @@ test: $(STAMP) ## Run the tests (PYTEST_ARGS='-k push -x')
 test-sam: $(STAMP) $(SAM_STAMP) ## Run the functions with SAM local, in containers
 	@$(BIN)/python -m pytest -m sam $(PYTEST_ARGS)
 
+.PHONY: test-terraform
+test-terraform: $(STAMP) ## Deploy the Terraform module to a local stack, and compare it with the template
+	@$(BIN)/python -m pytest -m terraform -p no:randomly $(PYTEST_ARGS)
+
 .PHONY: prove
 prove: $(STAMP) ## Run the proofs at full length, and put what was tried into docs/guarantees.md
 	@mkdir -p .cache && rm -f .cache/proof.jsonl

@@ -75,14 +75,20 @@ class Terraform:
         """Return the module's outputs."""
         return json.loads(self._checked("output", "-json"))["runstore"]["value"]
 
-    def resources(self) -> list[dict[str, Any]]:
-        """Return what was deployed, as `terraform show -json` tells it."""
-        shown = json.loads(self._checked("show", "-json"))
-        resources: list[dict[str, Any]] = shown["values"]["root_module"]["child_modules"][0]["resources"]
-        return [resource for resource in resources if resource["mode"] == "managed"]
+    def resources(self, **variables: Any) -> list[dict[str, Any]]:
+        """Return what the module is to be with these variables, as a plan on top of what is deployed tells it.
+
+        What cannot be known before it is applied is missing.
+        """
+        self._configure(variables)
+        self._checked("plan", "-out=plan")
+        shown = json.loads(self._checked("show", "-json", "plan"))
+        (module,) = shown["planned_values"]["root_module"]["child_modules"]
+        resources: list[dict[str, Any]] = module["resources"]
+        return resources
 
     def _configure(self, variables: Mapping[str, Any]) -> None:
-        local = {"region": "us-east-1", "access_key": "test", "secret_key": "test", "max_retries": 1}
+        local = {"region": "us-east-1", "access_key": "test", "secret_key": "test", "max_retries": 4}
         local |= {"skip_credentials_validation": True, "skip_metadata_api_check": "true"}
         source = os.path.relpath(ROOT / "infra" / "terraform", self._folder)
         configuration = {

@@ -1,0 +1,167 @@
+"""The Terraform module: the same stack as the SAM template, deployed for real to the local stack."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+
+from infra import package
+from infra.local.server import ACCESS_KEY, Server
+from runstore import RunStore
+from tests.deployment import sam_parts, terraform
+from tests.deployment.definition import ACCOUNT, REGION, Definition
+from tests.deployment.pythons import MissingToolError
+from tests.deployment.terraform_parts import Module, with_tokens
+
+pytestmark = pytest.mark.terraform
+
+NAME = "parity"
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mine"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-1111-2222-3333-444455556666"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"
+RUN_SECONDS = 120
+
+VARIANTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+    "as it comes": ({}, {}),
+    "everything on": (
+        {
+            "MaxValueBytes": "1000",
+            "TtlDays": "400",
+            "FailedRetentionDays": "0",
+            "PointInTimeRecovery": "true",
+            "DeletionProtection": "true",
+            "KmsKeyArn": KEY,
+            "DynamoDBEndpointUrl": "https://vpce.example",
+            "StateMachineArns": MACHINE,
+            "PythonRuntime": "python3.12",
+            "Architecture": "x86_64",
+            "MemorySize": "512",
+            "CompletionMemorySize": "2048",
+            "LogRetentionDays": "7",
+            "LogLevel": "DEBUG",
+            "StateMachineLogLevel": "ERROR",
+            "Tracing": "Active",
+            "ServiceName": "mine",
+            "MetricsNamespace": "Mine",
+            "Alarms": "true",
+            "AlarmTopicArn": TOPIC,
+            "Dashboard": "true",
+        },
+        {
+            "max_value_bytes": 1000,
+            "ttl_days": 400,
+            "failed_retention_days": 0,
+            "point_in_time_recovery": True,
+            "deletion_protection": True,
+            "kms_key_arn": KEY,
+            "dynamodb_endpoint_url": "https://vpce.example",
+            "state_machine_arns": [MACHINE],
+            "python_runtime": "python3.12",
+            "architecture": "x86_64",
+            "memory_size": 512,
+            "completion_memory_size": 2048,
+            "log_retention_days": 7,
+            "log_level": "DEBUG",
+            "state_machine_log_level": "ERROR",
+            "tracing": "Active",
+            "service_name": "mine",
+            "metrics_namespace": "Mine",
+            "alarms": True,
+            "alarm_topic_arn": TOPIC,
+            "dashboard": True,
+        },
+    ),
+    "own machines alone": (
+        {"ExampleStateMachines": "false", "StateMachineArns": MACHINE},
+        {"example_state_machines": False, "state_machine_arns": [MACHINE]},
+    ),
+    "nothing watched": ({"ExampleStateMachines": "false"}, {"example_state_machines": False}),
+    "snap start": ({"SnapStartRelease": "1"}, {"snap_start": True}),
+}
+# ARNs that do not exist before the module is applied, and what names them.
+UNKNOWN = {"snap start": frozenset({"roles", "state machines"}), "everything on": frozenset({"state machines"})}
+
+
+class Deployed(NamedTuple):
+    """The module as it comes, deployed to ministack."""
+
+    module: terraform.Terraform
+    endpoint: str
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the ministack."""
+        session = boto3.Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)
+        return session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]  # any service's name
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The module, applied once to a ministack of its own with what `make build` makes."""
+    folder = tmp_path_factory.mktemp("dist")
+    package.main(folder)
+    server = Server(wait_scale=0)
+    try:
+        with terraform.deployed_to(server.endpoint, folder / "functions.zip", folder / "layer.zip") as module:
+            module.apply(name=NAME)
+            yield Deployed(module, server.endpoint)
+    except MissingToolError as missing:
+        pytest.skip(str(missing))
+    finally:
+        server.stop()
+
+
+def test_a_second_plan_changes_nothing(deployed: Deployed) -> None:
+    """What was deployed is what the module says: no drift."""
+    deployed.module.apply(name=NAME)
+    assert deployed.module.changes() is None
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_terraform_deploys_what_sam_deploys(deployed: Deployed, variant: str) -> None:
+    """Resource by resource: settings, environment, permissions, definitions, alarms are those of the template."""
+    parameters, variables = VARIANTS[variant]
+    theirs = with_tokens(sam_parts.parts(Definition(NAME, parameters)), NAME)
+    resources = deployed.module.resources(name=NAME, **variables)
+    ours = json.loads(json.dumps(Module(resources, NAME).parts(UNKNOWN.get(variant, frozenset()))))
+    assert ours.keys() == theirs.keys()
+    for part in ours.keys() - UNKNOWN.get(variant, frozenset()):
+        assert ours[part] == theirs[part], part
+
+
+def test_the_example_workflow_runs_on_what_terraform_deployed(deployed: Deployed) -> None:
+    """An order is fanned out, collected and counted, read back, and nothing is left."""
+    deployed.module.apply(name=NAME)
+    outputs = deployed.module.outputs()
+    steps = deployed.client("stepfunctions")
+    order = {"customer": {"id": "C-1"}, "line_items": [{"id": number} for number in range(5)], "delaySeconds": 0}
+    started = steps.start_execution(
+        stateMachineArn=outputs["state_machine_arns"]["order_fanout"], input=json.dumps(order)
+    )["executionArn"]
+    deadline = time.monotonic() + RUN_SECONDS
+    while (run := steps.describe_execution(executionArn=started))["status"] == "RUNNING":
+        assert time.monotonic() < deadline, "it still runs"
+        time.sleep(0.2)
+    assert run["status"] == "SUCCEEDED", run
+    output = json.loads(run["output"])
+    assert (output["customerId"], output["processedCount"], len(output["results"])) == ("C-1", 5, 5)
+    store = RunStore(started, table_name=outputs["table_name"], client=deployed.client("dynamodb"))
+    assert store.snapshot() == {}
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"max_value_bytes": 350_001}, "max_value_bytes must be a whole number from 1 to 350,000"),
+        ({"ttl_days": 0}, "ttl_days must be"),
+        ({"python_runtime": "python3.11", "snap_start": True}, "snap_start needs python_runtime python3.12 or later"),
+        ({"state_machine_arns": [f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:*"]}, "without wildcards"),
+        ({"kms_key_arn": "alias/mine"}, "kms_key_arn must be null or the ARN of a KMS key"),
+        ({"log_retention_days": 2}, "log_retention_days must be one of the periods"),
+    ],
+)
+def test_a_wrong_variable_is_refused(deployed: Deployed, variables: dict[str, Any], reason: str) -> None:
+    """A plan says which variable is wrong and what it takes, before anything is deployed."""
+    assert reason in deployed.module.refusal(**{"name": NAME, **variables})
