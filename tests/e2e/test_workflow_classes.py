@@ -143,8 +143,8 @@ def test_fan_outs_three_deep_end_together(trial: Trial) -> None:
 
 
 def test_300_branches_with_different_delays(trial: Trial) -> None:
-    """300 branches, due one after the other within 15 seconds, run once each, through a tree of children."""
-    execution = trial.run({"widths": [300], "leaf": "count", "delay": 1, "apart": 0.05})
+    """300 branches, due one after the other within 45 seconds, run once each, through a tree of children."""
+    execution = trial.run({"widths": [300], "leaf": "count", "delay": 1, "apart": 0.15})
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.output["leaves"] == 300
     assert trial.stack.items(execution.arn) == []
