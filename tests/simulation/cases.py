@@ -72,10 +72,6 @@ FAULTY = {
     "a push under a delete": _faulty([_push("a")], [_DELETE]),
     "two attempts with a token": _faulty([_push("a", "t")], [_push("a", "t")]),
     "plain increments": _faulty([_add(1)], [_add(2)], faults=("crash after", "answer lost", "server error after")),
-    "two pushes to a closed head": Scenario(
-        (Phase(((_push("a"),), ())), Phase(((_push("b"),), (_push("c", "t"),)))),
-        Conditions(segment_bytes=1, faults=("answer lost",)),
-    ),
 }
 
 
