@@ -12,10 +12,12 @@ from botocore.exceptions import (
     NoAuthTokenError,
     NoCredentialsError,
     NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
     SSOError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from runstore.errors import ConfigurationError, RunStoreError, ThrottledError, UnavailableError
 from runstore.settings import TABLE_VARIABLE
@@ -23,6 +25,7 @@ from runstore.settings import TABLE_VARIABLE
 if TYPE_CHECKING:
     from typing import Any
 
+FAILURES = (ClientError, BotoCoreError, ResponseParserError)  # all that a client's method raises about a request
 CONDITION_FALSE = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
 CONFLICTS = {"TransactionConflict", "TransactionConflictException"}
 INVALID = {"ValidationException"}
@@ -86,12 +89,14 @@ def codes(failure: BaseException | None) -> set[str]:
     return {failure.response.get("Error", {}).get("Code", "")}
 
 
-def meaning(failure: ClientError | BotoCoreError, operation: str, table: str, *, write: bool) -> RunStoreError:
+def meaning(failure: Exception, operation: str, table: str, *, write: bool) -> RunStoreError:
     """Return the error that tells the caller what to do about a failed request."""
     if isinstance(failure, _NO_CREDENTIALS):
         return ConfigurationError(f"no usable AWS credentials or region: {failure}")
-    if isinstance(failure, BotoCoreError):
-        return _unavailable(f"DynamoDB could not be reached for {operation}: {failure}", write=write)
+    if isinstance(failure, ParamValidationError):
+        return ConfigurationError(f"boto3 refused {operation} on table {table!r}: {failure}")
+    if not isinstance(failure, ClientError):
+        return _unavailable(f"DynamoDB gave no readable answer to {operation}: {failure}", write=write)
     found = codes(failure)
     said = failure.response.get("Error", {}).get("Message") or ", ".join(sorted(found))
     status = failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -5,11 +5,21 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from runstore import clock, expressions
+from runstore.answers import reading, take_as_it_is
 from runstore.errors import ConfigurationError, CounterRangeError, ThrottledError
-from runstore.failures import CONDITION_FALSE, CONFLICTS, INVALID, codes, meaning, sending_once, stop_resending
+from runstore.failures import (
+    CONDITION_FALSE,
+    CONFLICTS,
+    FAILURES,
+    INVALID,
+    codes,
+    meaning,
+    sending_once,
+    stop_resending,
+)
 from runstore.items import LAST_SEGMENT, Item, from_wire, segment_key
 
 if TYPE_CHECKING:
@@ -37,7 +47,9 @@ class Table:
     def __init__(self, client: "DynamoDBClient", settings: "Settings", run_id: str) -> None:
         self.client, self.settings, self.run_id, self.requests = client, settings, run_id, 0
         self._counting = Lock()
-        client.meta.events.register_first("needs-retry.dynamodb.UpdateItem", stop_resending, unique_id="runstore")
+        events = client.meta.events
+        events.register_first("needs-retry.dynamodb.UpdateItem", stop_resending, unique_id="runstore-retry")
+        events.register("before-parse.dynamodb.Query", take_as_it_is, unique_id="runstore-parse")
 
     # ------------------------------------------------------------------ reading
 
@@ -103,7 +115,11 @@ class Table:
         if page:
             request["Limit"] = min(page, _LONGEST_PAGE)
         while True:
-            answer = self._read("query", request)
+            mark = reading.set(True)
+            try:
+                answer = self._read("query", request)
+            finally:
+                reading.reset(mark)
             yield from answer["Items"]
             if not answer.get("LastEvaluatedKey"):
                 return
@@ -194,7 +210,7 @@ class Table:
     def _read(self, method: str, request: "dict[str, Any]") -> "dict[str, Any]":
         try:
             return self._send(method, request)
-        except (ClientError, BotoCoreError) as failure:
+        except FAILURES as failure:
             raise meaning(failure, method, self.settings.table_name, write=False) from failure
 
     def _write(self, method: str, request: "dict[str, Any]") -> "tuple[bool, dict[str, Any]]":
@@ -202,7 +218,7 @@ class Table:
         for attempt in range(_TRIES):
             try:
                 return True, self._send(method, request)
-            except (ClientError, BotoCoreError) as failure:
+            except FAILURES as failure:
                 found = codes(failure)
                 if isinstance(failure, ClientError) and found & CONDITION_FALSE:
                     return False, dict(failure.response)
