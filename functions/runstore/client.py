@@ -1,5 +1,6 @@
 """The process's DynamoDB client, and what belongs to a client."""
 
+import sys
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -10,6 +11,9 @@ from runstore.errors import ConfigurationError
 from runstore.memory import TailMemory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from types_boto3_dynamodb import DynamoDBClient
 
 _ATTEMPTS = 5  # with botocore's jittered backoff: up to some 10 seconds of throttling
@@ -39,9 +43,13 @@ def memory_of(client: "DynamoDBClient") -> TailMemory:
 
 
 def _new_client() -> "DynamoDBClient":
-    import boto3  # noqa: PLC0415 whoever brings a client of their own need not wait for it
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 whoever brings a client of their own need not wait for it
+    from botocore.session import Session  # noqa: PLC0415
 
+    # boto3's client is botocore's; importing boto3 only to make one costs a tenth of a cold start. Who has set up
+    # boto3's default session gets the client from there.
+    session = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
+    make: Callable[..., Any] = session.client if session else Session().create_client
     config = Config(
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         connect_timeout=_CONNECT_TIMEOUT,
@@ -50,6 +58,7 @@ def _new_client() -> "DynamoDBClient":
         tcp_keepalive=True,
     )
     try:
-        return boto3.client("dynamodb", config=config)
+        client: DynamoDBClient = make("dynamodb", config=config)
     except (BotoCoreError, ValueError) as failure:
-        raise ConfigurationError(f"boto3 cannot make a DynamoDB client: {failure}. Is AWS_REGION set?") from failure
+        raise ConfigurationError(f"cannot make a DynamoDB client: {failure}. Is AWS_REGION set?") from failure
+    return client

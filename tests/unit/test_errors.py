@@ -154,17 +154,18 @@ def test_missing_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_no_default_client")
 def test_one_client_serves_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stores without a client of their own have one in common; whoever brings one uses that."""
-    made: list[Any] = []
+    spare, made = [_client(), _client()], []
 
     def make(*_: Any, **__: Any) -> Any:
-        made.append(_client())
+        made.append(spare.pop())
         return made[-1]
 
-    monkeypatch.setattr("boto3.client", make)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    monkeypatch.setattr("botocore.session.Session.create_client", make)
     for run in ("a", "b"):
         RunStore(run, table_name="runs")
     assert len(made) == 1
-    RunStore("c", table_name="runs", client=_client())
+    RunStore("c", table_name="runs", client=spare.pop())
     assert len(made) == 1
 
 
