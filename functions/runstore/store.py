@@ -134,7 +134,8 @@ class RunStore:
         Atomic and in one order for all. A request that boto3 sends again never appends twice; with a `token` no
         repetition does. Costs one request and, for elements of some hundred bytes, one write unit, the same for the
         first element and the hundred-thousandth (every few pushes one small read more). On a list beyond one item, a
-        token takes two requests more and one write unit more. Raises KeyTypeMismatchError when the key holds no list.
+        token takes two to four requests more and one or two write units more. Raises KeyTypeMismatchError when the key
+        holds no list.
         """
         with _Naming("push", self.run_id, key):
             names.check_key(key)

@@ -121,10 +121,12 @@ def encode_delta(delta: "Any") -> str:
 def check_count(name: str, number: "Any") -> int:
     """Return `number`, a whole number from 0, or raise InvalidRequestError that names it."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        shown = number if isinstance(number, (int, float)) and not isinstance(number, bool) else _describe(number)
-        raise InvalidRequestError(f"{name} is {shown}: it takes a whole number from 0")
+        short = type(number) in {int, float} and abs(number) < _LARGE
+        raise InvalidRequestError(f"{name} is {number if short else _describe(number)}: it takes a whole number from 0")
     return number
 
+
+_LARGE = 10**18  # a longer number is not shown: Python refuses to write 4,300 digits
 
 # A path is a chain of steps from the innermost to the name where it begins; it is only written out for an error.
 _Path: TypeAlias = "tuple[_Path | None, str | int]"
