@@ -138,10 +138,14 @@ def test_an_example_may_invoke_exactly_what_it_calls(name: str) -> None:
     text = (ROOT / RESOURCES[name]["Properties"]["DefinitionUri"]).read_text(encoding="utf-8")
     called = set(re.findall(r"\$\{(\w+)Arn\}", text))
     substituted = RESOURCES[name]["Properties"]["DefinitionSubstitutions"]
-    assert substituted == {f"{function}Arn": {"Fn::GetAtt": [function, "Arn"]} for function in called}
+    arns = {
+        function: {"Fn::If": ["HasSnapStart", {"Ref": f"{function}Alias"}, {"Fn::GetAtt": [function, "Arn"]}]}
+        for function in called
+    }
+    assert substituted == {f"{function}Arn": arn for function, arn in arns.items()}
     (invoke,) = statements(f"{name}Role")
     assert invoke["Action"] == "lambda:InvokeFunction"
-    assert {resource["Fn::GetAtt"][0] for resource in invoke["Resource"]} == called
+    assert sorted(map(str, invoke["Resource"])) == sorted(map(str, arns.values()))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
