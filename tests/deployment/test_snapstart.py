@@ -1,0 +1,58 @@
+"""SnapStart's hooks, as Lambda's runtime calls them."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import increment_counter
+from runstore import client, snapstart
+from tests.backends import Backend
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+RUNTIME = """\
+registered = []
+def register_before_snapshot(function): registered.append(function.__name__)
+def register_after_restore(function): registered.append(function.__name__)
+"""
+PROBE = "import sys, get_value; hooks = sys.modules.get('snapshot_restore_py'); print(hooks and hooks.registered)"
+
+
+@pytest.mark.parametrize(
+    ("initialization", "registered"),
+    [("snap-start", "['before_snapshot', 'after_restore']"), ("on-demand", "None")],
+)
+def test_hooks_are_registered_where_a_snapshot_is_taken(tmp_path: Path, initialization: str, registered: str) -> None:
+    """With SnapStart a handler registers both hooks; without it the runtime's module is not even imported."""
+    (tmp_path / "snapshot_restore_py.py").write_text(RUNTIME)
+    path = os.pathsep.join([str(tmp_path), str(FUNCTIONS)])
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE],
+        env={**os.environ, "PYTHONPATH": path, "AWS_LAMBDA_INITIALIZATION_TYPE": initialization},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip().splitlines()[-1] == registered
+
+
+def test_copies_of_a_snapshot_go_ways_of_their_own(
+    dynamodb_local_backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restore random pauses differ from those of another copy, and the functions work on new connections."""
+    own = dynamodb_local_backend.client()
+    monkeypatch.setattr(client, "_default", [own])
+    monkeypatch.setenv("RUNSTORE_TABLE", dynamodb_local_backend.make_table())
+    event = {"runId": "snapshot", "key": "n"}
+    snapstart.before_snapshot()
+    assert increment_counter.handler(event)["value"] == 1
+    pauses = []
+    for _ in range(2):
+        random.seed(1)  # what every copy of one snapshot has
+        snapstart.after_restore()
+        pauses.append(random.random())
+    assert pauses[0] != pauses[1]
+    assert increment_counter.handler(event)["value"] == 2
