@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 STATE_BYTES = 262_144  # Step Functions' limit for the input or output of a state, UTF-8 bytes
 _TASK_BYTES = 4_096  # what lambda:invoke puts around a result: status, request id, headers
 
+_LOGGED = 1_024  # characters of a run id or key, and of an error's text, that is logged
+
 _NULLABLE = {"value", "item"}
 _SIZED = ("value", "item", "items")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "runstore")
@@ -53,7 +55,7 @@ def entry_point(*variants: "Callable[..., Result]") -> "Handler":
     def answer(event: "Event", time_left: "TimeLeft | None", told: "Event") -> "Result":
         if not isinstance(event, dict):
             raise InvalidRequestError(f"the event is a {type(event).__name__}: {operation} takes an object")
-        told |= {name: event[name] for name in ("runId", "key") if isinstance(event.get(name), str)}
+        told |= {name: event[name][:_LOGGED] for name in ("runId", "key") if isinstance(event.get(name), str)}
         chosen = _choose(fields, event, operation)
         arguments = {name: value for name, value in event.items() if name != "runId"}
         if chosen.timed:
@@ -141,7 +143,8 @@ def _choose(variants: list[_Fields], event: "Event", operation: str) -> _Fields:
 
 def _check_size(result: "Result") -> int:
     """Return the result's size in bytes of JSON, or raise ResultTooLargeError if no state can hold it."""
-    size = _size(result)
+    # As Lambda's Python runtime writes it since 3.12: with a space after commas and colons, non-ASCII as it is.
+    size = len(json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if size > STATE_BYTES - _TASK_BYTES:
         error = ResultTooLargeError(
             f"the value of key {result['key']!r} makes a result of {size:,} bytes, and a Step Functions state holds "
@@ -167,7 +170,7 @@ def _report(told: "Event", started: float, failure: Exception | None = None) -> 
         logger.info("done", extra=told)
     elif isinstance(failure, RunStoreError):
         log = logger.error if isinstance(failure, ConfigurationError) else logger.warning
-        log("failed", extra=told | {"error": type(failure).__name__, "reason": str(failure)})
+        log("failed", extra=told | {"error": type(failure).__name__, "reason": str(failure)[:_LOGGED]})
     else:
         logger.error("failed unexpectedly", exc_info=failure, extra=told | {"error": type(failure).__name__})
     metrics.add_dimension("operation", told["operation"])
