@@ -45,6 +45,14 @@ def test_the_step_of_the_readme_counts_once_however_often_it_is_retried() -> Non
     }
 
 
+def test_the_workflow_of_the_readme_passes_its_own_test() -> None:
+    """The workflow class and its unit test run as they are printed."""
+    namespace: dict[str, Any] = {"__name__": "readme"}
+    for block in fenced("python")[1:]:
+        exec(compile(block, "README.md", "exec"), namespace)  # noqa: S102 the README's own code
+    namespace["test_every_item_is_processed_once"]()
+
+
 def test_the_state_of_the_readme_is_one_that_the_example_has() -> None:
     """The JSON example calls a function with fields it takes, and retries what the example state machine retries."""
     state = json.loads(f"{{{fenced('json')[0]}}}")["CountItem"]
