@@ -52,6 +52,7 @@ SMALL: dict[str, list[list[Op]]] = {
 }
 
 
+HEAVY = {"two pushers, a reader", "one token and a pusher", "push_many with a token, twice", "two long sets"}
 SEGMENT_BYTES = (1, 60)  # one element in each segment; three in each behind a head of one
 
 

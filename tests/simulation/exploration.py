@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.simulation.decisions import Decisions, RandomDecisions
 from tests.simulation.scenario import Outcome, Scenario, reduced, run
 
-_SHRINKING_RUNS = 1_500
+SHRINKING_RUNS = 1_500
 
 
 @dataclass
@@ -78,7 +78,7 @@ def seeded(make: Callable[[random.Random], Scenario], seed: int, number: int) ->
 
 def shortest(scenario: Scenario, choices: list[int]) -> str:
     """Return the readable history of a failing run, after leaving out whatever it can fail without."""
-    budget, progress = _SHRINKING_RUNS, True
+    budget, progress = SHRINKING_RUNS, True
     while progress and budget > 0:
         progress = False
         for smaller, fewer in _smaller(scenario, choices):

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests import proofs
-from tests.simulation.mutants import MUTANTS
+from tests.simulation.mutants import MUTANTS, SLOW
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.prove if name in SLOW else ()) for name in MUTANTS]
+)
 def test_a_break_is_found(name: str) -> None:
     """A store that is broken on purpose gives a history that cannot be explained, and it is shown."""
     hunt = subprocess.run(

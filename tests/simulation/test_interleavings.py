@@ -3,12 +3,14 @@
 import pytest
 
 from tests import proofs
-from tests.simulation.cases import COMPLETED, FAULTY, SEGMENT_BYTES, SMALL, small
+from tests.simulation.cases import COMPLETED, FAULTY, HEAVY, SEGMENT_BYTES, SMALL, small
 from tests.simulation.exploration import every_interleaving
 
 
 @pytest.mark.parametrize("segment_bytes", SEGMENT_BYTES)
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.prove if name in HEAVY else ()) for name in SMALL]
+)
 def test_every_order_can_be_explained(name: str, segment_bytes: int) -> None:
     """Whatever order the requests of a few operations take, their answers are those of some sequence of them."""
     tally = every_interleaving(small(name, segment_bytes))
