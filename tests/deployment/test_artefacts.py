@@ -91,7 +91,7 @@ def check(version: str, path: list[Path], backend: Backend, handlers: list[str])
         pytest.skip(str(missing))
     arguments = [str(backend.endpoint_url), backend.make_table(), str(path[0]), *handlers]
     environment = {"PYTHONPATH": ":".join(map(str, path)), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1"}
-    command = [python, "-S", CHECK, *arguments]  # -S: without what that Python has installed
+    command = [str(python), "-S", str(CHECK), *arguments]  # -S: without what that Python has installed
     done = subprocess.run(command, cwd=path[0], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -48,11 +48,11 @@ def test_copies_of_a_snapshot_go_ways_of_their_own(
     monkeypatch.setenv("RUNSTORE_TABLE", dynamodb_local_backend.make_table())
     event = {"runId": "snapshot", "key": "n"}
     snapstart.before_snapshot()
-    assert increment_counter.handler(event)["value"] == 1
+    assert increment_counter.handler(event, None)["value"] == 1
     pauses = []
     for _ in range(2):
         random.seed(1)  # what every copy of one snapshot has
         snapstart.after_restore()
         pauses.append(random.random())
     assert pauses[0] != pauses[1]
-    assert increment_counter.handler(event)["value"] == 2
+    assert increment_counter.handler(event, None)["value"] == 2
