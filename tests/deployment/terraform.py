@@ -57,8 +57,9 @@ class Terraform:
         self._configure(variables)
         self._checked("apply", "-auto-approve")
 
-    def changes(self) -> str | None:
-        """Return what a plan would change now, None if nothing."""
+    def changes(self, **variables: Any) -> str | None:
+        """Return what a plan with these variables would change now, None if nothing."""
+        self._configure(variables)
         done = self._run("plan", "-detailed-exitcode")
         if done.returncode not in {0, CHANGES}:
             raise AssertionError(f"terraform plan failed:\n{done.stderr}")
