@@ -139,8 +139,11 @@ def _calls(record: Record, records: list[Record], key: str, conditions: Conditio
         resets = sum(
             other.op.name in {"set", "delete"} and other is not record and _overlap(record, other) for other in records
         )
+        # A request that is sent again after a reset of its key counts as sent after that. A delete that is sent again
+        # has left nothing that could tell: it also removes what was written since.
+        repeats = min(record.echoes, resets + (op.name == "delete"))
         for i, step in enumerate(todo):
-            for _ in range(min(record.echoes, resets)):
+            for _ in range(repeats):
                 yield Call(
                     (step,), record.invoked, returned, optional=True, original=(call, i), label=f"  part {i} again"
                 )
