@@ -183,7 +183,8 @@ class RunStore:
     def delete(self, key: str) -> None:
         """Remove the key; not an error when it is not set. One request; for a list beyond one item three.
 
-        What a long list leaves behind is never seen again and goes with the run.
+        What a long list leaves behind is never seen again and goes with the run. A delete whose answer is lost and that
+        boto3 sends again counts as issued then: it removes also what was written in between.
         """
         with _Naming("delete", self.run_id, key):
             self._forget(names.check_key(key))

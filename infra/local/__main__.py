@@ -1,10 +1,10 @@
 """Keep a local stack up and say how to use it: `make local`."""
 
 import shlex
-import signal
 import sys
+import time
 
-from infra.local.process import exit_on_sigterm
+from infra.local.process import exit_on_signals
 from infra.local.server import LocalStackError
 from infra.local.stack import LocalStack
 
@@ -48,11 +48,12 @@ def exports(variables: dict[str, str]) -> str:
 
 def main() -> int:
     """Run until Ctrl-C or SIGTERM."""
-    exit_on_sigterm()
+    exit_on_signals()
     try:
         with LocalStack.start() as stack:
             print(guide(stack), flush=True)
-            signal.pause()
+            while True:
+                time.sleep(1)  # not signal.pause(): a signal that comes just before it would be waited for in vain
     except KeyboardInterrupt:
         print("Stopped.")
     except LocalStackError as error:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from infra.local.cost import PRICES_OF, Usage
 from infra.local.orders import DEFAULT_ORDER, OrderError, make_order, read_order
-from infra.local.process import EXIT_INTERRUPTED, EXIT_USAGE, exit_on_sigterm
+from infra.local.process import EXIT_INTERRUPTED, EXIT_USAGE, exit_on_signals
 from infra.local.server import ROOT, LocalStackError
 from infra.local.stack import Execution, LocalStack
 from runstore import RunStore
@@ -47,7 +47,7 @@ class Report:
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo and return its exit code: 0 done, 1 the workflow or the stack failed, 2 the order is at fault."""
     options = parse(arguments)
-    exit_on_sigterm()
+    exit_on_signals()
     try:
         if options.items is not None:
             order, source = make_order(options.items), "made up"

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,16 +24,21 @@ with LocalStack.start() as stack:
 """
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    """Start a program whose output can be read."""
-    return subprocess.Popen(
+@contextmanager
+def start(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a program whose output can be read; it is killed if the test has not ended it."""
+    with subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
+    ) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
