@@ -152,7 +152,6 @@ def test_the_example_workflow_runs_on_what_terraform_deployed(deployed: Deployed
 WRONG: dict[str, tuple[Any, str]] = {
     "max_value_bytes": (350_001, "max_value_bytes must be a whole number from 1 to 350,000"),
     "ttl_days": (0, "ttl_days must be a whole number from 1 to 3,660"),
-    "snap_start": (True, "snap_start needs python_runtime python3.12 or later"),
     "state_machine_arns": ([f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:*"], "without wildcards"),
     "kms_key_arn": ("alias/mine", "kms_key_arn must be null or the ARN of a KMS key"),
     "log_retention_days": (2, "log_retention_days must be one of the periods"),
@@ -162,5 +161,11 @@ WRONG: dict[str, tuple[Any, str]] = {
 def test_wrong_variables_are_refused(deployed: Deployed) -> None:
     """A plan says which variables are wrong and what they take, before anything is deployed."""
     variables = {variable: value for variable, (value, _) in WRONG.items()}
-    refusal = deployed.module.refusal(name=NAME, python_runtime="python3.11", **variables)
+    refusal = deployed.module.refusal(name=NAME, **variables)
     assert [reason for _, reason in WRONG.values() if reason not in refusal] == []
+
+
+def test_snap_start_is_refused_for_a_python_without_it(deployed: Deployed) -> None:
+    """What no single variable shows is refused as well."""
+    refusal = deployed.module.refusal(name=NAME, snap_start=True, python_runtime="python3.11")
+    assert "snap_start needs python_runtime python3.12 or later" in refusal
