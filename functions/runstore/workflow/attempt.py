@@ -43,7 +43,7 @@ def complete_hook(workflow: "type[Workflow]", store: StepStore, logger: StepLogg
     try:
         output = workflow().on_workflow_complete(HookApi(store, logger=logger))
         return encode(output, f"the output of {COMPLETE_HOOK}", MAX_STATE)[0]
-    except Exception:
+    except Exception:  # a user's code may raise anything, and it changes nothing about the run
         logger.exception("%s failed: the run succeeds all the same, without output", COMPLETE_HOOK)
         return "null"
 
@@ -52,7 +52,7 @@ def error_hook(workflow: "type[Workflow]", failure: StepFailure, store: StepStor
     """Call the error hook."""
     try:
         workflow().on_workflow_error(failure, HookApi(store, logger=logger))
-    except Exception:
+    except Exception:  # as above
         logger.exception("%s failed: the run fails with the step's error all the same", ERROR_HOOK)
 
 
