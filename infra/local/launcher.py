@@ -4,7 +4,8 @@ Run by `infra.local.server`, never by hand, with the arguments SOCKET_FD and REQ
 what ministack lacks for this project:
 
 * An exception of a Python function reaches Step Functions under its class name, as on AWS, and the function's
-  process stays warm. ministack calls every exception `Runtime.HandlerError` and ends the process.
+  process stays warm; a process that died is a `Runtime.ExitError`. ministack calls everything `Runtime.HandlerError`
+  and ends the process.
 * A function's process starts warm, see `infra.local.workers`.
 * Expressions of DynamoDB requests are parsed once.
 * Every DynamoDB request that changes or reads items is written to REQUEST_LOG with what it consumed.
@@ -37,13 +38,15 @@ MENDED_ANSWER: Final = (
     '{"status": "ok", "result": {"__exception__": {"errorMessage": str(e), "errorType": type(e).__name__, '
     '"stackTrace": traceback.format_exc().splitlines()}}}'
 )
+# What ministack says when a function's process is killed in an invocation, or just before it.
+DIED: Final = {"Worker process died", "[Errno 32] Broken pipe"}
 SECONDS_TO_END: Final = 8.0
 EXPRESSIONS: Final = 1_000
 HTTP_OK: Final = 200
 
 
 def name_exceptions() -> None:
-    """Let a failed invocation answer with its exception's class name, as Lambda's runtime does."""
+    """Let a failed invocation answer with its exception's class name, or that its process died, as Lambda does."""
     script: str = lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001  # ministack offers no hook
     if script.count(WORKER_ANSWER) != 1:
         sys.exit("This ministack answers exceptions in a way that the local stack does not know. It needs 1.5.33.")
@@ -55,6 +58,8 @@ def name_exceptions() -> None:
         body = result.get("body")
         if isinstance(body, dict) and EXCEPTION_MARK in body:
             return {**result, "body": body[EXCEPTION_MARK], "error": True}
+        if result.get("error") and isinstance(body, dict) and body.get("errorMessage") in DIED:
+            return {**result, "body": {"errorType": "Runtime.ExitError", "errorMessage": "Runtime exited: killed"}}
         return result
 
     lambda_svc._execute_function_warm = execute_and_name  # noqa: SLF001

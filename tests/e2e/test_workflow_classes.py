@@ -1,79 +1,21 @@
 """Workflow classes on the local stack: the examples of the template, and one that does what a test asks for."""
 
-import io
 import json
 import time
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from infra.local import LocalStack
-from infra.local.stack import Execution
-from runstore import RunStore
 from tests.e2e.conftest import eventually
-
-ROOT = Path(__file__).parents[2]
-ASL = ROOT / "infra" / "statemachines" / "workflow.asl.json"
-
-
-@dataclass
-class Trial:
-    """The trial workflow, deployed as a user's own template would."""
-
-    stack: LocalStack
-    arn: str
-
-    def start(self, data: Any, headers: Any = None) -> str:
-        """Start a run."""
-        given = {"data": data} if headers is None else {"data": data, "headers": headers}
-        started = self.stack.client("stepfunctions").start_execution(stateMachineArn=self.arn, input=json.dumps(given))
-        return str(started["executionArn"])
-
-    def run(self, data: Any, headers: Any = None) -> Execution:
-        """Run to the end."""
-        return self.stack.wait(self.start(data, headers))
-
-    def state(self, run_id: str) -> dict[str, Any]:
-        """Return the run's keys."""
-        client = self.stack.client("dynamodb")
-        return dict(RunStore(run_id, table_name=self.stack.table_name, client=client).snapshot())
-
-
-def bundle() -> bytes:
-    """Return the functions' folder with the trial workflow in it, as a deployment package."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted((ROOT / "functions" / "runstore").rglob("*.py")):
-            archive.write(path, path.relative_to(ROOT / "functions"))
-        archive.write(ROOT / "tests" / "e2e" / "trial_workflow.py", "trial_workflow.py")
-    return buffer.getvalue()
+from tests.e2e.trial import Machine, bundle, trial_workflow
 
 
 @pytest.fixture(scope="module")
-def trial(stack: LocalStack) -> Iterator[Trial]:
+def trial(stack: LocalStack) -> Iterator[Machine]:
     """The trial workflow's function and state machine, with the roles of the template's own."""
-    functions, machines = stack.client("lambda"), stack.client("stepfunctions")
-    own = machines.describe_state_machine(stateMachineArn=stack.outputs["OrderWorkflowArn"])
-    like = json.loads(own["definition"])["States"]["Begin"]["Parameters"]["FunctionName"]
-    configuration = functions.get_function(FunctionName=like)["Configuration"]
-    function = functions.create_function(
-        FunctionName="trial-workflow",
-        Runtime=configuration["Runtime"],
-        Handler="trial_workflow.handler",
-        Role=configuration["Role"],
-        Timeout=60,
-        Environment=configuration["Environment"],
-        Code={"ZipFile": bundle()},
-    )
-    definition = ASL.read_text("utf-8").replace("${WorkflowFunctionArn}", function["FunctionArn"])
-    machine = machines.create_state_machine(name="trial-workflow", definition=definition, roleArn=own["roleArn"])
-    yield Trial(stack, machine["stateMachineArn"])
-    machines.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
-    functions.delete_function(FunctionName="trial-workflow")
+    with trial_workflow(stack, "trial_workflow.handler", bundle("trial_workflow")) as deployed:
+        yield deployed
 
 
 # ---------------------------------------------------------------------------------------------- the document's examples
@@ -134,38 +76,38 @@ def _children(stack: LocalStack) -> set[str]:
 # ---------------------------------------------------------------------------------------------- the trial workflow
 
 
-def test_fan_outs_three_deep_end_together(trial: Trial) -> None:
+def test_fan_outs_three_deep_end_together(trial: Machine) -> None:
     """Two by two by three branches, each level a fan-out of its own: all leaves run, then the run completes."""
-    execution = trial.run({"widths": [2, 2, 3], "leaf": "count"}, {"from": "test"})
+    execution = trial.run({"data": {"widths": [2, 2, 3], "leaf": "count"}, "headers": {"from": "test"}})
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.output == {"headers": {"from": "test"}, "leaves": 12}
     assert trial.stack.items(execution.arn) == []
 
 
-def test_300_branches_with_different_delays(trial: Trial) -> None:
+def test_300_branches_with_different_delays(trial: Machine) -> None:
     """300 branches, due one after the other within 45 seconds, run once each, through a tree of children."""
-    execution = trial.run({"widths": [300], "leaf": "count", "delay": 1, "apart": 0.15})
+    execution = trial.run({"data": {"widths": [300], "leaf": "count", "delay": 1, "apart": 0.15}})
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.output["leaves"] == 300
     assert trial.stack.items(execution.arn) == []
 
 
-def test_a_chain_of_60(trial: Trial) -> None:
+def test_a_chain_of_60(trial: Machine) -> None:
     """Sixty steps one after the other."""
-    execution = trial.run({"widths": [1], "leaf": "link", "left": 60})
+    execution = trial.run({"data": {"widths": [1], "leaf": "link", "left": 60}})
     assert execution.output["links"] == 60
 
 
-def test_a_step_that_fails_twice_succeeds_and_counts_once(trial: Trial) -> None:
+def test_a_step_that_fails_twice_succeeds_and_counts_once(trial: Machine) -> None:
     """The third attempt succeeds, and what all three pushed and counted is there once."""
-    execution = trial.run({"widths": [2], "leaf": "shaky"})
+    execution = trial.run({"data": {"widths": [2], "leaf": "shaky"}})
     assert execution.status == "SUCCEEDED", execution.cause
     assert (len(execution.output["tries"]), execution.output["tried"]) == (2, 2)
 
 
-def test_a_step_that_fails_for_good_stops_the_run(trial: Trial) -> None:
+def test_a_step_that_fails_for_good_stops_the_run(trial: Machine) -> None:
     """The execution fails with the error of a step in a child; nothing that waited runs, and the hook runs once."""
-    execution = trial.run({"widths": [2, 3], "leaf": "one_breaks", "wait": 4})
+    execution = trial.run({"data": {"widths": [2, 3], "leaf": "one_breaks", "wait": 4}})
     assert (execution.status, execution.error) == ("FAILED", "BrokenError")
     assert json.loads(str(execution.cause))["errorMessage"] == "number 0 is broken"
     state = trial.state(execution.arn)
@@ -174,8 +116,8 @@ def test_a_step_that_fails_for_good_stops_the_run(trial: Trial) -> None:
     assert state["error"] == {"name": "BrokenError", "message": "number 0 is broken", "action": "one_breaks"}
 
 
-def test_a_completion_hook_that_raises_does_not_fail_the_run(trial: Trial) -> None:
+def test_a_completion_hook_that_raises_does_not_fail_the_run(trial: Machine) -> None:
     """The run succeeds without output, and its state is deleted."""
-    execution = trial.run({"widths": [1], "leaf": "count"}, {"hook": "raises"})
+    execution = trial.run({"data": {"widths": [1], "leaf": "count"}, "headers": {"hook": "raises"}})
     assert (execution.status, execution.output) == ("SUCCEEDED", None)
     assert trial.stack.items(execution.arn) == []

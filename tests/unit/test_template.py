@@ -22,6 +22,8 @@ TRANSIENT = {
     "Lambda.ServiceException",
     "Lambda.SdkClientException",
     "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
     "States.Timeout",
 }
 

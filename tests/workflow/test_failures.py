@@ -73,7 +73,7 @@ def test_a_lost_answer_neither_repeats_nor_loses_a_step(error: str, machine: Mac
 
 
 @pytest.mark.parametrize(
-    ("error", "named"), [("States.Timeout", "StepTimeoutError"), ("Lambda.Unknown", "StepCrashedError")]
+    ("error", "named"), [("States.Timeout", "StepTimeoutError"), ("Runtime.ExitError", "StepCrashedError")]
 )
 def test_a_step_that_never_answers_is_tried_as_often_as_it_may(error: str, named: str, machine: Machine) -> None:
     """Time-outs and crashes are attempts that failed: after the last one the run fails with an error that says so."""

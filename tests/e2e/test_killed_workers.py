@@ -1,0 +1,125 @@
+"""Exactly once through the whole stack: processes are killed before and after any request, and the tasks retried."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local import Execution, LocalStack
+from runstore import RunStore
+from tests.e2e.mortal import AFTER, BEFORE, DEATHS
+from tests.e2e.trial import bundle, machine, trial_workflow
+from tests.proofs import record
+
+MORTAL = {"PushItem": "push_item", "IncrementCounter": "increment_counter", "CompleteRun": "complete_run"}
+
+
+@pytest.fixture(scope="module")
+def package() -> bytes:
+    """The functions' bundle, with those that die."""
+    return bundle("mortal", "trial_workflow")
+
+
+@pytest.fixture(scope="module")
+def graves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which each killed process has left a file that says when it died."""
+    return tmp_path_factory.mktemp("graves")
+
+
+@pytest.fixture(scope="module")
+def mortal(package: bytes, graves: Path) -> Iterator[LocalStack]:
+    """A stack whose functions that write are killed."""
+    with LocalStack.start() as stack:
+        functions = stack.client("lambda")
+        for name, handler in MORTAL.items():
+            function = stack.outputs[f"{name}FunctionArn"]
+            own = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+            functions.update_function_code(FunctionName=function, ZipFile=package)
+            functions.update_function_configuration(
+                FunctionName=function,
+                Handler=f"mortal.{handler}",
+                Environment={"Variables": own | {DEATHS: str(graves)}},
+            )
+        yield stack
+
+
+def fan_out(stack: LocalStack, *, tokens: bool = True) -> str:
+    """Return the order example's definition, with up to 1,000 results in its output."""
+    own = stack.client("stepfunctions").describe_state_machine(stateMachineArn=stack.outputs["OrderFanoutArn"])
+    definition = json.loads(own["definition"])
+    states = definition["States"]
+    states["ReadResults"]["Parameters"]["Payload"]["limit"] = 1_000
+    for state in states["LineItems"]["ItemProcessor"]["States"].values():
+        if state["Type"] == "Task" and not tokens:
+            del state["Parameters"]["Payload"]["token.$"]
+    return json.dumps(definition)
+
+
+def order(branches: int, name: str, delay: int = 0) -> dict[str, Any]:
+    """Return an order of so many line items."""
+    items = [{"id": f"{name} {number}"} for number in range(branches)]
+    return {"customer": {"id": name}, "line_items": items, "delaySeconds": delay}
+
+
+def failures(stack: LocalStack, execution: Execution) -> Counter[str]:
+    """Return the errors of an execution's failed attempts."""
+    pages = stack.client("stepfunctions").get_paginator("get_execution_history")
+    events = (event for page in pages.paginate(executionArn=execution.arn) for event in page["events"])
+    return Counter(event["taskFailedEventDetails"]["error"] for event in events if event["type"] == "TaskFailed")
+
+
+@pytest.mark.parametrize("branches", [60, pytest.param(1_000, marks=pytest.mark.prove)])
+def test_branches_whose_processes_are_killed_count_once(mortal: LocalStack, graves: Path, branches: int) -> None:
+    """Results and counter of a fan-out are exact, whatever a killed process had already written; nothing is left."""
+    before = len(list(graves.iterdir()))
+    with machine(mortal, "fan-out", fan_out(mortal)) as deployed:
+        execution = deployed.run(order(branches, f"{branches}"))
+        failed = failures(mortal, execution)
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert execution.output["processedCount"] == branches
+    assert sorted(result["id"] for result in execution.output["results"]) == sorted(
+        item["id"] for item in order(branches, f"{branches}")["line_items"]
+    )
+    assert mortal.items(execution.arn) == []
+    killed = len(list(graves.iterdir())) - before
+    assert failed == {"Runtime.ExitError": killed}
+    assert killed > branches / 4
+    assert {grave.read_text() for grave in graves.iterdir()} == {BEFORE, AFTER}
+    record(branches_of_executions=branches, killed_function_processes=killed)
+
+
+def test_without_tokens_the_same_deaths_count_twice(mortal: LocalStack) -> None:
+    """The negative control: processes do die after they have written, so that a plain retry pushes again."""
+    with machine(mortal, "no-tokens", fan_out(mortal, tokens=False)) as deployed:
+        execution = deployed.run(order(60, "control"))
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert len(execution.output["results"]) > 60
+    assert len({result["id"] for result in execution.output["results"]}) == 60
+
+
+def test_a_completion_that_is_killed_half_way_leaves_nothing(mortal: LocalStack) -> None:
+    """The completion state's process dies three times among its deletions; its retries delete the rest."""
+    arn = mortal.start_execution("OrderFanout", order(1, "completion", delay=5))
+    store = RunStore(arn, table_name=mortal.table_name, client=mortal.client("dynamodb"))
+    for number in range(400):
+        store.set(f"key {number}", number)
+    execution = mortal.wait(arn)
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert failures(mortal, execution)["Runtime.ExitError"] >= 3
+    assert mortal.items(arn) == []
+
+
+def test_steps_whose_processes_are_killed_count_once(mortal: LocalStack, package: bytes, graves: Path) -> None:
+    """Every task of a workflow class is killed and tried again: its leaves count once, and the run completes."""
+    before = len(list(graves.iterdir()))
+    with trial_workflow(mortal, "mortal.trial_workflow", package, {DEATHS: str(graves)}) as trial:
+        execution = trial.run({"data": {"widths": [5, 5], "leaf": "count"}})
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert execution.output["leaves"] == 25
+    assert mortal.items(execution.arn) == []
+    killed = len(list(graves.iterdir())) - before
+    assert killed > 10
+    record(killed_function_processes=killed)

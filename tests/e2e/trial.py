@@ -1,0 +1,89 @@
+"""Deploying functions and state machines of the tests' own beside those of the template."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from infra.local import Execution, LocalStack
+from infra.package import FUNCTIONS, zipped
+from runstore import RunStore
+
+HERE = Path(__file__).parent
+ASL = HERE.parents[1] / "infra" / "statemachines" / "workflow.asl.json"
+
+
+@dataclass
+class Machine:
+    """A state machine of a test's own."""
+
+    stack: LocalStack
+    arn: str
+
+    def start(self, document: Any) -> str:
+        """Start an execution."""
+        started = self.stack.client("stepfunctions").start_execution(
+            stateMachineArn=self.arn, input=json.dumps(document)
+        )
+        return str(started["executionArn"])
+
+    def run(self, document: Any) -> Execution:
+        """Run an execution to its end."""
+        return self.stack.wait(self.start(document))
+
+    def state(self, run_id: str) -> dict[str, Any]:
+        """Return the run's keys."""
+        client = self.stack.client("dynamodb")
+        return dict(RunStore(run_id, table_name=self.stack.table_name, client=client).snapshot())
+
+
+def bundle(*modules: str) -> bytes:
+    """Return the functions' folder with modules of the tests in it, as a deployment package."""
+    with TemporaryDirectory() as folder:
+        for file in FUNCTIONS.rglob("*.py"):
+            Path(folder, file.relative_to(FUNCTIONS)).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, file.relative_to(FUNCTIONS)).write_bytes(file.read_bytes())
+        for module in modules:
+            Path(folder, f"{module}.py").write_bytes((HERE / f"{module}.py").read_bytes())
+        return zipped(Path(folder))
+
+
+@contextmanager
+def machine(stack: LocalStack, name: str, definition: str) -> Iterator[Machine]:
+    """Deploy a state machine with the role of the template's workflow."""
+    machines = stack.client("stepfunctions")
+    like = machines.describe_state_machine(stateMachineArn=stack.outputs["OrderWorkflowArn"])
+    made = machines.create_state_machine(name=name, definition=definition, roleArn=like["roleArn"])
+    try:
+        yield Machine(stack, made["stateMachineArn"])
+    finally:
+        machines.delete_state_machine(stateMachineArn=made["stateMachineArn"])
+
+
+@contextmanager
+def trial_workflow(
+    stack: LocalStack, handler: str, package: bytes, environment: Mapping[str, str] | None = None
+) -> Iterator[Machine]:
+    """Deploy the trial workflow as a user's own template would: a function, and the workflow's state machine."""
+    functions, machines = stack.client("lambda"), stack.client("stepfunctions")
+    own = machines.describe_state_machine(stateMachineArn=stack.outputs["OrderWorkflowArn"])
+    name = json.loads(own["definition"])["States"]["Begin"]["Parameters"]["FunctionName"]
+    like = functions.get_function(FunctionName=name)["Configuration"]
+    function = functions.create_function(
+        FunctionName="trial-workflow",
+        Runtime=like["Runtime"],
+        Handler=handler,
+        Role=like["Role"],
+        Timeout=60,
+        Environment={"Variables": like["Environment"]["Variables"] | dict(environment or {})},
+        Code={"ZipFile": package},
+    )
+    definition = ASL.read_text("utf-8").replace("${WorkflowFunctionArn}", function["FunctionArn"])
+    try:
+        with machine(stack, "trial-workflow", definition) as deployed:
+            yield deployed
+    finally:
+        functions.delete_function(FunctionName="trial-workflow")
