@@ -10,7 +10,7 @@ def push(store: RunStore, key: str, item: JSON, token: str | None = None) -> dic
 
 
 def push_many(store: RunStore, key: str, items: list[JSON], token: str | None = None) -> dict[str, JSON]:
-    """Append several elements in order."""
+    """Append several elements in order; give it a token wherever a Retry may run it again."""
     return {"key": key, "length": store.push_many(key, items, token)}
 
 

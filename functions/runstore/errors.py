@@ -25,11 +25,16 @@ class RunStoreError(Exception):
     """The base of every error of this package.
 
     `run_id`, `key` and `operation` say what was being done; they are None where there is none yet.
+    `may_have_happened` says whether the operation, or a part of it, may have taken effect all the same.
+    `appended` is how many items a push_many had appended when it failed. Repeating it appends those again, unless it
+    had a token.
     """
 
     run_id: str | None = None
     key: str | None = None
     operation: str | None = None
+    may_have_happened: bool = False
+    appended: int = 0
 
 
 class InvalidRequestError(RunStoreError):
@@ -82,7 +87,10 @@ class TransientError(RunStoreError):
 
 
 class ThrottledError(TransientError):
-    """Throttling or transaction conflicts that outlasted the retries. This request wrote nothing."""
+    """Throttling or transaction conflicts that outlasted the retries. The request that met them wrote nothing.
+
+    Trying again is right, but for a push_many without a token whose `appended` is not 0.
+    """
 
 
 class UnavailableError(TransientError):
@@ -91,8 +99,6 @@ class UnavailableError(TransientError):
     `may_have_happened` says whether the write may have taken effect. Repeating `get`, `set`, `delete` or
     anything with a token is safe all the same; repeating a push or an increment without one may count twice.
     """
-
-    may_have_happened: bool = False
 
 
 class IncompleteCompletionError(TransientError):

@@ -102,8 +102,9 @@ def meaning(failure: Exception, operation: str, table: str, *, write: bool) -> R
     status = failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if found & (_THROTTLED | CONFLICTS):
         return ThrottledError(
-            f"DynamoDB throttled {operation} to the last try ({', '.join(sorted(found))}) and wrote nothing: "
-            "try again. One run takes about 1,000 write units a second: pace a larger fan-out, or batch with push_many"
+            f"DynamoDB throttled {operation} to the last try ({', '.join(sorted(found))}): that request wrote "
+            "nothing: try again. One run takes about 1,000 write units a second: pace a larger fan-out, or batch with "
+            "push_many"
         )
     if status >= _SERVER_ERROR or found & _FAILED:
         return _unavailable(f"DynamoDB failed at {operation}: {said}", write=write)

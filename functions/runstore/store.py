@@ -148,8 +148,8 @@ class RunStore:
 
         In parts of at most 16 KB or 500 elements (the first of about 1 KB), one request each; each part is appended as
         a whole, and between two parts others may push. With a `token` the whole can be repeated after a failure: what
-        was appended stays so, the rest follows. Without one, a failure may leave the first parts appended. No elements
-        at all make an empty list.
+        was appended stays so, the rest follows. Without one, a failure may leave the first parts appended, the error's
+        `appended` says how many items, and repeating appends them again. No elements at all make an empty list.
         """
         with _Naming("push_many", self.run_id, key):
             names.check_key(key)
@@ -161,7 +161,11 @@ class RunStore:
             parts = model.split(sizes, self._settings.segment_bytes, small_head=True)
             for number, (part, weight) in enumerate(parts):
                 digest = None if token is None else model.token_digest(f"{token}{model.UNIT_SEPARATOR}{number}")
-                length = self._push(key, tuple(texts[part]), weight, digest)
+                try:
+                    length = self._push(key, tuple(texts[part]), weight, digest)
+                except RunStoreError as error:
+                    _tell_appended(error, part.start, len(texts), repeatable=token is not None)
+                    raise
             return length
 
     def increment(self, key: str, delta: float = 1, token: str | None = None) -> int | float:
@@ -259,6 +263,20 @@ class _Naming:
         if isinstance(error, RunStoreError):
             error.operation, error.run_id = self._operation, self._run_id
             error.key = self._key if isinstance(self._key, str) else None
+
+
+def _tell_appended(error: RunStoreError, appended: int, total: int, *, repeatable: bool) -> None:
+    """Have the error of one part of push_many tell of the parts before it."""
+    if not appended:
+        return
+    error.appended, error.may_have_happened = appended, True
+    if not repeatable:
+        text = (
+            f"the first {appended:,} of {total:,} items were appended before this failed, and repeating the call "
+            "appends them again: see what the list holds and push the rest. With a token from the first call on, "
+            f"repeating is safe. What failed: {error}"
+        )
+        error.args = (text,)
 
 
 def _digest(token: "Any") -> str | None:

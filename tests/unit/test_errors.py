@@ -35,12 +35,12 @@ def test_an_error_survives_pickling(error: Any) -> None:
     """Message and attributes come through a process pool."""
     raised = error("what was wrong")
     raised.run_id, raised.key, raised.operation = "run", "key", "push"
-    raised.done, raised.holds, raised.may_have_happened = 7, "list", True
+    raised.done, raised.holds, raised.may_have_happened, raised.appended = 7, "list", True, 3
     copy = pickle.loads(pickle.dumps(raised))  # noqa: S301 our own
     assert type(copy) is error
     assert str(copy) == "what was wrong"
     assert (copy.run_id, copy.key, copy.operation) == ("run", "key", "push")
-    assert (copy.done, copy.holds, copy.may_have_happened) == (7, "list", True)
+    assert (copy.done, copy.holds, copy.may_have_happened, copy.appended) == (7, "list", True, 3)
 
 
 @functools.cache
