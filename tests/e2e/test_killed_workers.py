@@ -14,6 +14,7 @@ from tests.e2e.mortal import AFTER, BEFORE, DEATHS
 from tests.e2e.trial import bundle, machine, trial_workflow
 from tests.proofs import record
 
+FASTER = 0.1
 MORTAL = {"PushItem": "push_item", "IncrementCounter": "increment_counter", "CompleteRun": "complete_run"}
 
 
@@ -31,8 +32,8 @@ def graves(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mortal(package: bytes, graves: Path) -> Iterator[LocalStack]:
-    """A stack whose functions that write are killed."""
-    with LocalStack.start() as stack:
+    """A stack whose functions that write are killed; its clock is fast, so that retries come soon."""
+    with LocalStack.start(wait_scale=FASTER) as stack:
         functions = stack.client("lambda")
         for name, handler in MORTAL.items():
             function = stack.outputs[f"{name}FunctionArn"]
@@ -71,7 +72,7 @@ def failures(stack: LocalStack, execution: Execution) -> Counter[str]:
     return Counter(event["taskFailedEventDetails"]["error"] for event in events if event["type"] == "TaskFailed")
 
 
-@pytest.mark.parametrize("branches", [60, pytest.param(1_000, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("branches", [30, pytest.param(1_000, marks=pytest.mark.prove)])
 def test_branches_whose_processes_are_killed_count_once(mortal: LocalStack, graves: Path, branches: int) -> None:
     """Results and counter of a fan-out are exact, whatever a killed process had already written; nothing is left."""
     before = len(list(graves.iterdir()))
@@ -94,15 +95,15 @@ def test_branches_whose_processes_are_killed_count_once(mortal: LocalStack, grav
 def test_without_tokens_the_same_deaths_count_twice(mortal: LocalStack) -> None:
     """The negative control: processes do die after they have written, so that a plain retry pushes again."""
     with machine(mortal, "no-tokens", fan_out(mortal, tokens=False)) as deployed:
-        execution = deployed.run(order(60, "control"))
+        execution = deployed.run(order(30, "control"))
     assert execution.status == "SUCCEEDED", execution.cause
-    assert len(execution.output["results"]) > 60
-    assert len({result["id"] for result in execution.output["results"]}) == 60
+    assert len(execution.output["results"]) > 30
+    assert len({result["id"] for result in execution.output["results"]}) == 30
 
 
 def test_a_completion_that_is_killed_half_way_leaves_nothing(mortal: LocalStack) -> None:
     """The completion state's process dies three times among its deletions; its retries delete the rest."""
-    arn = mortal.start_execution("OrderFanout", order(1, "completion", delay=5))
+    arn = mortal.start_execution("OrderFanout", order(1, "completion", delay=int(5 / FASTER)))
     store = RunStore(arn, table_name=mortal.table_name, client=mortal.client("dynamodb"))
     for number in range(400):
         store.set(f"key {number}", number)
