@@ -39,9 +39,10 @@ NOT_MINE = f"{OPEN} AND (attribute_not_exists(#origin) OR #origin <> :origin)"
 
 SEAL = "SET #sealed = :true, #expires_at = :expires_at"
 
-# What retire_run has set for a run's end counts until a newer event; what was written after the event is left alone.
-NOT_RETIRED_BY_NEWER = "attribute_exists(#run_id) AND (attribute_not_exists(#retired) OR #retired <= :event)"
-WRITTEN_BEFORE = f"{NOT_RETIRED_BY_NEWER} AND (attribute_exists(#retired) OR #expires_at <= :before)"
+# What a run's end, or its redrive, has set counts until a newer event: neither an older one nor the same once more
+# changes it. And what was written after the event is left alone.
+NOT_YET_RETIRED = "attribute_exists(#run_id) AND (attribute_not_exists(#retired) OR #retired < :event)"
+WRITTEN_BEFORE = f"{NOT_YET_RETIRED} AND (attribute_exists(#retired) OR #expires_at <= :before)"
 RETIRE = "SET #expires_at = :expires_at, #retired = :event"
 
 

@@ -79,9 +79,9 @@ def event_entry_point(operation: str) -> "Handler":
         change = retirement.parse(event)
         told |= {"runId": change.run_id, "status": change.status, "redrives": change.redrives}
         store = RunStore(change.run_id, settings=Settings.from_environment())
-        deleted, retained = store.retire(change, time_left=time_left)
-        told |= {"deleted": deleted, "retained": retained, "requests": store.requests}
-        return {"runId": change.run_id, "status": change.status, "deleted": deleted, "retained": retained}
+        done = store.retire(change, time_left=time_left)
+        told |= {**done._asdict(), "requests": store.requests}
+        return {"runId": change.run_id, "status": change.status, "deleted": done.deleted, "retained": done.retained}
 
     return _serve(operation, answer)
 

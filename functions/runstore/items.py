@@ -32,6 +32,7 @@ LAST_SEGMENT = 99_999_999
 RECEIPT_PREFIX = "r:"
 PART_SEGMENTS = 16  # one part of push_many has at most the bytes of so many full segments: few requests, small reads
 MOST_PART_ELEMENTS = 500
+NEVER = 10**15  # epoch seconds: when an item without expires_at expires
 
 _ELEMENT_OVERHEAD = 1  # what DynamoDB adds to each element of a list
 _NUMBER_BYTES = 5  # of a receipt's result: two digits a byte, and one; counters may need up to 21
@@ -139,7 +140,7 @@ class Item:
     weight: int | None = None
     capacity: int = 0
     sealed: bool = False
-    expires_at: int = 0
+    expires_at: int = NEVER
     origin: str = ""
     n: int = 0
     receipts: Mapping[str, str] = field(default_factory=dict)
@@ -151,7 +152,7 @@ class Item:
 
     def expired(self, now: int) -> bool:
         """Whether its time is over: then it is absent, also while DynamoDB has not deleted it yet."""
-        return 0 < self.expires_at <= now
+        return self.expires_at <= now
 
     @property
     def total(self) -> str:
@@ -177,7 +178,7 @@ def from_wire(wire: Wire) -> Item:
         weight=None if weight is None else int(weight["N"]),
         capacity=int(wire.get("capacity", _ZERO)["N"]),
         sealed="sealed" in wire,
-        expires_at=int(wire.get("expires_at", _ZERO)["N"]),
+        expires_at=int(wire.get("expires_at", _NEVER)["N"]),
         origin=wire.get("origin", _EMPTY)["S"],
         n=split_segment_key(sort_key)[2],
         receipts={name: result["N"] for name, result in wire.items() if name.startswith(RECEIPT_PREFIX)},
@@ -211,5 +212,6 @@ def strings(texts: Iterable[str]) -> list[dict[str, str]]:
 
 _EMPTY: "Mapping[str, Any]" = {"S": ""}
 _ZERO: "Mapping[str, Any]" = {"N": "0"}
+_NEVER: "Mapping[str, Any]" = {"N": str(NEVER)}
 _NONE: "Mapping[str, Any]" = {"L": ()}
 _NULL: "Mapping[str, Any]" = {}

@@ -24,7 +24,7 @@ class Tail:
     @property
     def usable(self) -> bool:
         """Whether the chain's key has not expired since."""
-        return not 0 < self.head_expires_at <= clock.now()
+        return clock.now() < self.head_expires_at
 
     @property
     def old(self) -> bool:

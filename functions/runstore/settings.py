@@ -22,7 +22,8 @@ class Settings:
 
     `max_value_bytes`: the largest compact JSON of one value or element, 1 to 350,000 bytes.
     `ttl_days`: how long after its last write an item expires, 1 to 3,660 days. The default is longer than the
-    longest Standard execution (one year): an expiry inside a living run would lose data.
+    longest Standard execution (one year): an expiry inside a living run would lose data. The same for all that use
+    a table: retiring a failed run judges by it when an item was written.
     `failed_retention_days`: how long the state of a failed run is kept, 0 (not at all) to 366 days. Step Functions
     lets an execution be redriven for 14 days.
     `segment_bytes`: the size up to which an item of a list or counter is filled. The default is one DynamoDB write

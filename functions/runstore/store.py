@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from runstore.completion import TimeLeft
+    from runstore.completion import Retirement, TimeLeft
     from runstore.retirement import StatusChange
     from runstore.values import JSON
 
@@ -218,7 +218,7 @@ class RunStore:
         with _Naming("complete", self.run_id):
             return completion.complete(self._table, time_left)
 
-    def retire(self, change: "StatusChange", *, time_left: "TimeLeft | None" = None) -> tuple[int, int]:
+    def retire(self, change: "StatusChange", *, time_left: "TimeLeft | None" = None) -> "Retirement":
         """Do with the run's items what the execution's new status asks for, as `runstore.retirement.retire` says."""
         from runstore import retirement  # noqa: PLC0415 as for completion
 

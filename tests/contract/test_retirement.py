@@ -1,6 +1,7 @@
 """What becomes of a run's items when its execution has ended otherwise than by its completion state, or is redriven."""
 
 import time
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -36,7 +37,7 @@ def test_a_failed_run_is_kept_for_a_while(table: TablePlace, run_id: str, status
     _written(store)
     before = store.snapshot()
     count = len(table.items(run_id))
-    assert store.retire(_change(run_id, status, 0, end)) == (0, count)
+    assert store.retire(_change(run_id, status, 0, end)) == (0, count, 0)
     assert set(_expiries(table, run_id).values()) == {int(end) + 30 * DAY}
     assert table.store(run_id).snapshot() == before
 
@@ -47,7 +48,7 @@ def test_a_redrive_restores_the_expiry(table: TablePlace, run_id: str) -> None:
     _written(store)
     count = len(table.items(run_id))
     store.retire(_change(run_id, "FAILED", 0, end))
-    assert store.retire(_change(run_id, "RUNNING", 1, end + 100)) == (0, count)
+    assert store.retire(_change(run_id, "RUNNING", 1, end + 100)) == (0, count, 0)
     assert set(_expiries(table, run_id).values()) == {int(end) + 100 + 366 * DAY}
 
 
@@ -89,9 +90,9 @@ def test_a_retention_of_nothing_deletes(table: TablePlace, run_id: str, status: 
     store, end = table.store(run_id, failed_retention_days=0), time.time() + 60
     _written(store)
     count = len(table.items(run_id))
-    assert store.retire(_change(run_id, status, 0, end)) == (count, 0)
+    assert store.retire(_change(run_id, status, 0, end)) == (count, 0, 0)
     assert table.items(run_id) == []
-    assert store.retire(_change(run_id, status, 0, end)) == (0, 0)
+    assert store.retire(_change(run_id, status, 0, end)) == (0, 0, 0)
 
 
 def test_success_deletes(table: TablePlace, run_id: str) -> None:
@@ -99,7 +100,7 @@ def test_success_deletes(table: TablePlace, run_id: str) -> None:
     store = table.store(run_id)
     _written(store)
     count = len(table.items(run_id))
-    assert store.retire(_change(run_id, "SUCCEEDED", 0, time.time())) == (count, 0)
+    assert store.retire(_change(run_id, "SUCCEEDED", 0, time.time())) == (count, 0, 0)
     assert table.items(run_id) == []
 
 
@@ -109,7 +110,7 @@ def test_other_events_change_nothing(table: TablePlace, run_id: str, status: str
     store = table.store(run_id)
     _written(store)
     before: list[dict[str, Any]] = table.items(run_id)
-    assert store.retire(_change(run_id, status, redrives, time.time() + 60)) == (0, 0)
+    assert store.retire(_change(run_id, status, redrives, time.time() + 60)) == (0, 0, 0)
     assert table.items(run_id) == before
 
 
@@ -128,11 +129,72 @@ def test_a_retired_run_can_be_redriven_and_used(table: TablePlace, run_id: str) 
     assert expiries["text"] > end + 300 * DAY
 
 
-def test_retirement_out_of_time_says_so(table: TablePlace, run_id: str) -> None:
-    """When time runs out it says so; a repetition deals with all of it."""
+def test_each_call_of_a_retirement_gets_further(table: TablePlace, run_id: str) -> None:
+    """When time runs out it says after how many items; the next call goes on with the others, to the last."""
     store, end = table.store(run_id), time.time() + 60
+    for number in range(60):
+        store.set(f"key {number}", number)
+    kept = int(end) + 30 * DAY
+    for calls in (1, 2):
+        left = iter([20.0] * 22)  # asked once for the reserve and before each item
+        with pytest.raises(IncompleteCompletionError, match="time ran out after 21 items of the run") as caught:
+            store.retire(_change(run_id, "FAILED", 0, end), time_left=partial(next, left, 0.0))
+        assert caught.value.done == 21
+        assert list(_expiries(table, run_id).values()).count(kept) == 21 * calls
+    sent = store.requests
+    assert store.retire(_change(run_id, "FAILED", 0, end), time_left=lambda: 60.0) == (0, 60, 0)
+    assert store.requests - sent == 1 + 18
+    assert set(_expiries(table, run_id).values()) == {kept}
+
+
+def test_what_is_left_alone_takes_no_time(table: TablePlace, run_id: str) -> None:
+    """Items that an event is not about are not written, so that the time goes to the others."""
+    store, now = table.store(run_id, failed_retention_days=0), time.time()
+    for number in range(20):
+        store.set(f"a {number}", number)
+    store.retire(_change(run_id, "RUNNING", 1, now + 60))
+    store.set("b", 1)
+    sent = store.requests
+    assert store.retire(_change(run_id, "FAILED", 0, now + 60)) == (1, 0, 20)
+    assert store.requests - sent == 2
+
+
+def test_what_was_written_with_more_days_is_left_and_told(table: TablePlace, run_id: str) -> None:
+    """An item whose expiry says that it was written after the end keeps it, and does not count as retained."""
+    table.store(run_id, ttl_days=366).set("long", 1)
+    table.store(run_id, ttl_days=60).set("short", 1)
+    before, end = _expiries(table, run_id), time.time() + 60
+    failed = _change(run_id, "FAILED", 0, end)
+    assert table.store(run_id, ttl_days=60).retire(failed) == (0, 1, 1)
+    assert _expiries(table, run_id) == {"long": before["long"], "short": int(end) + 30 * DAY}
+    assert table.store(run_id, ttl_days=60, failed_retention_days=0).retire(failed) == (1, 0, 1)
+    assert _expiries(table, run_id) == {"long": before["long"]}
+
+
+def test_an_event_once_more_changes_nothing(table: TablePlace, run_id: str) -> None:
+    """What was updated since an event has marked it keeps its full time, though the event comes again."""
+    store, end = table.store(run_id), time.time() + 60
+    store.push("list", 1)
+    failed = _change(run_id, "FAILED", 0, end)
+    store.retire(failed)
+    store.push("list", 2)
+    before = _expiries(table, run_id)
+    assert before["list"] > end + 300 * DAY
+    assert store.retire(failed) == (0, 1, 0)
+    assert _expiries(table, run_id) == before
+
+
+@pytest.mark.parametrize("at", [-(10**11), -366 * DAY, -366 * DAY - 1], ids=str)
+def test_an_expiry_before_all_time_is_an_expiry(table: TablePlace, run_id: str, at: int) -> None:
+    """What expires at 0 or before is absent, and operations on it begin anew."""
+    store = table.store(run_id)
     _written(store)
-    with pytest.raises(IncompleteCompletionError):
-        store.retire(_change(run_id, "FAILED", 0, end), time_left=lambda: 0.0)
-    store.retire(_change(run_id, "FAILED", 0, end), time_left=lambda: 60.0)
-    assert set(_expiries(table, run_id).values()) == {int(end) + 30 * DAY}
+    assert store.retire(StatusChange(run_id, "RUNNING", 1, at)).retained > 0
+    store = table.store(run_id)
+    assert store.find("text") == (False, None)
+    assert store.keys() == []
+    assert store.snapshot() == {}
+    assert store.increment("n") == 1
+    assert store.push("list", "new") == 1
+    assert store.push("text", "new", token="t") == 1
+    assert store.snapshot() == {"n": 1, "list": ["new"], "text": ["new"]}

@@ -89,6 +89,17 @@ def test_a_redrive_restores(table: Table, call: Call, stopped: int) -> None:
     assert _expiries(table) == restored
 
 
+def test_what_an_event_left_alone_is_logged(
+    table: Table, call: Call, output: Output, stopped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items of a writer with more days are left to expire by themselves; the log line says how many they are."""
+    assert len(table.items()[RUN]) == 2
+    monkeypatch.setenv("RUNSTORE_TTL_DAYS", "90")
+    assert call("retire_run", _event("FAILED", stopDate=stopped))["retained"] == 0
+    (line,), _ = output.lines()
+    assert (line["deleted"], line["retained"], line["left"]) == (0, 0, 2)
+
+
 def test_a_start_changes_nothing(table: Table, call: Call, stopped: int) -> None:
     """RUNNING without a redrive is the start of an execution."""
     before = table.items()
@@ -104,7 +115,7 @@ def test_an_event_without_a_stop_date(table: Table, call: Call, stopped: int) ->
     assert stopped
 
 
-@pytest.mark.parametrize("when", [None, "yesterday", 7], ids=repr)
+@pytest.mark.parametrize("when", [None, "yesterday", 7, "0001-01-01T00:00:00", "1969-12-31T00:00:00Z"], ids=repr)
 def test_an_event_without_any_time(table: Table, call: Call, stopped: int, when: Any) -> None:
     """The time of the invocation takes its place."""
     call("retire_run", {**_event("ABORTED"), "time": when})
@@ -121,7 +132,20 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "an empty execution": (_event("FAILED", executionArn=""), InvalidRunIdError, "is empty"),
     "a negative count": (_event("RUNNING", redriveCount=-1), InvalidRequestError, "detail.redriveCount is -1"),
     "a count of text": (_event("RUNNING", redriveCount="1"), InvalidRequestError, "detail.redriveCount is '1'"),
+    "a huge count": (_event("RUNNING", redriveCount=10**30), InvalidRequestError, "is a huge number: it takes a whole"),
     "a date of text": (_event("FAILED", stopDate="now"), InvalidRequestError, "'now': it takes epoch milliseconds"),
+    "a truth for a date": (_event("FAILED", stopDate=True), InvalidRequestError, "detail.stopDate is True"),
+    "a date before all": (_event("FAILED", stopDate=-(10**14)), InvalidRequestError, "detail.stopDate is -1000000000"),
+    "a date of zero": (_event("FAILED", stopDate=0), InvalidRequestError, "detail.stopDate is 0: it takes epoch"),
+    "microseconds": (_event("FAILED", stopDate=1_795_000_000_000_000), InvalidRequestError, "is 1795000000000000"),
+    "a date of ages": (_event("FAILED", stopDate=1e300), InvalidRequestError, "is 1e+300: it takes epoch milliseconds"),
+    "a date of infinity": (_event("FAILED", stopDate=float("inf")), InvalidRequestError, "detail.stopDate is inf"),
+    "no number": (_event("FAILED", stopDate=float("nan")), InvalidRequestError, "detail.stopDate is nan"),
+    "a redrive before all": (
+        _event("RUNNING", redriveCount=1, redriveDate=-(10**14)),
+        InvalidRequestError,
+        "detail.redriveDate is -1",
+    ),
 }
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from runstore.items import NEVER
 from runstore.memory import FRESH, MOST_TAILS, Tail, TailMemory
 
-TAIL = Tail(chain="c", n=3, total="9", closed=False, head_expires_at=0, seen_at=0.0)
+TAIL = Tail(chain="c", n=3, total="9", closed=False, head_expires_at=NEVER, seen_at=0.0)
 
 
 def test_memory_is_bounded() -> None:
@@ -32,10 +33,11 @@ def test_tables_runs_and_keys_are_apart() -> None:
     assert memory.recall("table", "run", "key") is None
 
 
-def test_the_tail_of_an_expired_key_is_not_used() -> None:
+@pytest.mark.parametrize("expires_at", [1, 0, -1])
+def test_the_tail_of_an_expired_key_is_not_used(expires_at: int) -> None:
     """From the second at which the key expires on, its tail is as good as forgotten."""
     memory = TailMemory()
-    memory.remember("table", "run", "key", Tail("c", 3, "9", closed=False, head_expires_at=1, seen_at=0.0))
+    memory.remember("table", "run", "key", Tail("c", 3, "9", closed=False, head_expires_at=expires_at, seen_at=0.0))
     assert memory.recall("table", "run", "key") is None
 
 
