@@ -50,7 +50,11 @@ class InvalidKeyError(InvalidRequestError):
 
 
 class InvalidValueError(InvalidRequestError):
-    """The value is not JSON; the message names the path to the offender inside it."""
+    """The value is not JSON; the message names the path to the offender inside it.
+
+    Of the function get_value also: a text in the stored value has half of a surrogate pair. The package reads it; a
+    function cannot return it.
+    """
 
 
 class ValueTooLargeError(InvalidRequestError):

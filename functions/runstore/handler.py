@@ -1,8 +1,8 @@
 """What every Lambda function of the run store has in common: decoding, validation, errors, logs and metrics.
 
-One log line and one set of metrics (CloudWatch's embedded metric format) an invocation: run id, key, operation, sizes,
-requests and time, never a value. Metrics have the dimensions service and operation, so their number does not grow
-with runs or keys.
+An invocation writes one log line and one set of metrics (CloudWatch's embedded metric format): run id, key, operation,
+sizes, requests and time, never a value. Lambda's runtime adds lines of its own, after a failure one with the error and
+where it came from. Metrics have the dimensions service and operation, so their number does not grow with runs or keys.
 """
 
 import inspect
@@ -14,8 +14,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from runstore import clock
-from runstore.errors import ConfigurationError, InvalidRequestError, ResultTooLargeError, RunStoreError
-from runstore.settings import Settings
+from runstore.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    InvalidValueError,
+    ResultTooLargeError,
+    RunStoreError,
+)
 from runstore.store import RunStore
 
 if TYPE_CHECKING:
@@ -38,7 +43,14 @@ _SIZED = ("value", "item", "items")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "runstore")
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "runstore")
 
-logger = Logger(service=_SERVICE)
+
+def _line(record: "Event") -> str:
+    """Return a log line. A lone surrogate, which no output takes, is escaped as JSON does it."""
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+logger = Logger(service=_SERVICE, json_serializer=_line)
 metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
 
 
@@ -60,7 +72,7 @@ def entry_point(*variants: "Callable[..., Result]") -> "Handler":
         arguments = {name: value for name, value in event.items() if name != "runId"}
         if chosen.timed:
             arguments["time_left"] = time_left
-        store = RunStore(event["runId"], settings=Settings.from_environment())
+        store = RunStore(event["runId"])
         try:
             result = chosen.variant(store, **arguments)
             told |= {f"{name}_bytes": _size(event[name]) for name in _SIZED if name in event}
@@ -78,7 +90,7 @@ def event_entry_point(operation: str) -> "Handler":
     def answer(event: "Event", time_left: "TimeLeft | None", told: "Event") -> "Result":
         change = retirement.parse(event)
         told |= {"runId": change.run_id, "status": change.status, "redrives": change.redrives}
-        store = RunStore(change.run_id, settings=Settings.from_environment())
+        store = RunStore(change.run_id)
         done = store.retire(change, time_left=time_left)
         told |= {**done._asdict(), "requests": store.requests}
         return {"runId": change.run_id, "status": change.status, "deleted": done.deleted, "retained": done.retained}
@@ -97,7 +109,7 @@ def _serve(operation: str, answer: "Callable[[Event, TimeLeft | None, Event], Re
         told: Event = {"operation": operation, "function_request_id": getattr(context, "aws_request_id", None)}
         try:
             result = answer(event, _time_left(context), told)
-            told["result_bytes"] = _check_size(result)
+            told["result_bytes"] = _check_result(result)
         except Exception as failure:
             _report(told, started, failure)
             raise
@@ -141,18 +153,31 @@ def _choose(variants: list[_Fields], event: "Event", operation: str) -> _Fields:
     raise InvalidRequestError(f"the field {missing} is missing: {takes}")
 
 
-def _check_size(result: "Result") -> int:
-    """Return the result's size in bytes of JSON, or raise ResultTooLargeError if no state can hold it."""
+def _check_result(result: "Result") -> int:
+    """Return the result's size in bytes of JSON, or raise the error for what Lambda or no state can hold."""
     # As Lambda's Python runtime writes it since 3.12: with a space after commas and colons, non-ASCII as it is.
-    size = len(json.dumps(result, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    try:
+        size = len(json.dumps(result, ensure_ascii=False).encode())
+    except UnicodeEncodeError as failure:
+        raise _unfit(
+            InvalidValueError,
+            result,
+            "has half of a surrogate pair, which no function can return: read it in a function with the package",
+        ) from failure
     if size > STATE_BYTES - _TASK_BYTES:
-        error = ResultTooLargeError(
-            f"the value of key {result['key']!r} makes a result of {size:,} bytes, and a Step Functions state holds "
-            f"{STATE_BYTES:,}: read a list in parts with start and limit, or read it in a function with the package"
+        raise _unfit(
+            ResultTooLargeError,
+            result,
+            f"makes a result of {size:,} bytes, and a Step Functions state holds {STATE_BYTES:,}: "
+            "read a list in parts with start and limit, or read it in a function with the package",
         )
-        error.key = result["key"]
-        raise error
     return size
+
+
+def _unfit(kind: type[RunStoreError], result: "Result", why: str) -> RunStoreError:
+    error = kind(f"the value of key {result['key']!r} {why}")
+    error.key = result["key"]
+    return error
 
 
 def _size(value: "Any") -> int:

@@ -53,10 +53,10 @@ def call() -> Call:
     """Call a function by its name with an event: `call("push_item", runId=..., ...)` or `call("push_item", event)`."""
 
     def call(function: str, event: Any = None, /, *, context: Any = None, **fields: Any) -> Any:
-        # As Lambda does: the event comes from JSON, the result goes back as JSON.
+        # As Lambda does: the event comes from JSON, the result goes back as JSON in UTF-8.
         event = json.loads(json.dumps(fields if event is None else event))
         result = importlib.import_module(function).handler(event, context)
-        return json.loads(json.dumps(result))
+        return json.loads(json.dumps(result, ensure_ascii=False).encode())
 
     return call
 

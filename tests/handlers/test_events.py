@@ -251,6 +251,19 @@ def test_every_result_fits_a_state(call: Call, monkeypatch: pytest.MonkeyPatch, 
     assert len(json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode()) <= 262_144 - 4_096
 
 
+@pytest.mark.parametrize("value", ["half \ud83e", {"\udd17": 1}, [1, ["\ud800"]]], ids=ascii)
+def test_half_of_a_surrogate_pair_is_stored_but_not_returned(table: Table, call: Call, value: Any) -> None:
+    """Lambda sends results as UTF-8, which has no half pairs: get_value says so, and the package reads the value."""
+    call("set_value", runId=RUN, key="key", value=value)
+    call("push_item", runId=RUN, key="list", items=["whole", value])
+    for fields in ({"key": "key"}, {"key": "list"}, {"key": "list", "start": 1}):
+        with pytest.raises(InvalidValueError, match=r"half of a surrogate pair.* with the package") as caught:
+            call("get_value", runId=RUN, **fields)
+        assert caught.value.key == fields["key"]
+    assert call("get_value", runId=RUN, key="list", limit=1)["value"] == ["whole"]
+    assert table.store().snapshot() == {"key": value, "list": ["whole", value]}
+
+
 def test_the_errors_are_the_documented_ones() -> None:
     """The tree of errors: a state machine matches their names, and callers their bases."""
     tree = {

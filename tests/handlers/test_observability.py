@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runstore import InvalidValueError, RunStoreError
+from runstore import InvalidRunIdError, InvalidValueError, RunStoreError
 from tests.handlers.conftest import OPERATIONS, RUN, Call, Output, Table
 
 SECRET = "s3cr3t"
@@ -72,6 +72,16 @@ def test_no_failure_shows_a_value(
     text = output.text()
     assert f'"error":"{type(caught.value).__name__}"' in text
     assert SECRET not in text
+
+
+@pytest.mark.parametrize("function", OPERATIONS)
+def test_a_name_that_is_no_text_is_logged(table: Table, call: Call, output: Output, function: str) -> None:
+    """A run id with half of a surrogate pair is refused and logged like any other, by lines that are JSON."""
+    with pytest.raises(InvalidRunIdError):
+        call(function, {**EVENTS[function], "runId": "ä\ud800"})
+    (line,), _ = output.lines()
+    assert (line["runId"], line["error"]) == ("ä\ud800", "InvalidRunIdError")
+    assert table.database.requests == 0
 
 
 @pytest.mark.parametrize("function", OPERATIONS)
