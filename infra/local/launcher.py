@@ -6,6 +6,8 @@ what ministack lacks for this project:
 * An exception of a Python function reaches Step Functions under its class name, as on AWS, and the function's
   process stays warm; a process that died is a `Runtime.ExitError`. ministack calls everything `Runtime.HandlerError`
   and ends the process.
+* No more functions run at once than the machine's processors can serve; the others wait. With a process for each of
+  hundreds of invocations none would get anywhere.
 * A function's process starts warm, see `infra.local.workers`.
 * Expressions of DynamoDB requests are parsed once.
 * Every DynamoDB request that changes or reads items is written to REQUEST_LOG with what it consumed.
@@ -40,21 +42,27 @@ MENDED_ANSWER: Final = (
 )
 # What ministack says when a function's process is killed in an invocation, or just before it.
 DIED: Final = {"Worker process died", "[Errno 32] Broken pipe"}
+PLACES: Final = 4 * (os.cpu_count() or 1)
 SECONDS_TO_END: Final = 8.0
 EXPRESSIONS: Final = 1_000
 HTTP_OK: Final = 200
 
 
 def name_exceptions() -> None:
-    """Let a failed invocation answer with its exception's class name, or that its process died, as Lambda does."""
+    """Let a failed invocation answer with its exception's class name, or that its process died, as Lambda does.
+
+    An invocation waits for its place before its time-out begins to run.
+    """
     script: str = lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001  # ministack offers no hook
     if script.count(WORKER_ANSWER) != 1:
         sys.exit("This ministack answers exceptions in a way that the local stack does not know. It needs 1.5.33.")
     lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(WORKER_ANSWER, MENDED_ANSWER)  # noqa: SLF001
+    places = threading.BoundedSemaphore(PLACES)
     execute = lambda_svc._execute_function_warm  # noqa: SLF001
 
     def execute_and_name(*args: Any, **kwargs: Any) -> dict[str, Any]:
-        result: dict[str, Any] = execute(*args, **kwargs)
+        with places:
+            result: dict[str, Any] = execute(*args, **kwargs)
         body = result.get("body")
         if isinstance(body, dict) and EXCEPTION_MARK in body:
             return {**result, "body": body[EXCEPTION_MARK], "error": True}
