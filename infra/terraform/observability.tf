@@ -19,10 +19,24 @@ locals {
     ]
   }
 
+  # Those of the functions' own metrics, by operation.
+  own = {
+    for name, of in { Defects = keys(local.function_names), IncompleteCompletionError = local.thorough } : name => [
+      for operation in of : {
+        id         = operation, namespace = var.metrics_namespace, name = name, stat = "Sum"
+        dimensions = { service = var.service_name, operation = operation }
+      }
+    ]
+  }
+
   alarms = {
+    Defects = {
+      description = "A function of the run store is wrongly deployed, or has a defect"
+      expression  = "SUM(METRICS())", threshold = 1, metrics = local.own.Defects
+    }
     Errors = {
-      description = "A function of the run store raised an exception"
-      expression  = "SUM(METRICS())", threshold = 1, metrics = local.per_function.Errors
+      description = "A function of the run store raised exceptions for a quarter of an hour"
+      expression  = "SUM(METRICS())", threshold = 1, metrics = local.per_function.Errors, periods = 3
     }
     FunctionThrottles = {
       description = "Lambda refused invocations of the run store's functions"
@@ -54,11 +68,8 @@ locals {
     }
     IncompleteCompletions = {
       description = "A run's items could not be deleted within the function's time, again and again"
-      expression  = "SUM(METRICS())", threshold = 10
-      metrics = [for operation in local.thorough : {
-        id         = operation, namespace = var.metrics_namespace, name = "IncompleteCompletionError", stat = "Sum"
-        dimensions = { service = var.service_name, operation = operation }
-      }]
+      expression  = "SUM(METRICS())", threshold = 1 # a completion that runs out of time does so once in 300 seconds
+      metrics     = local.own.IncompleteCompletionError, periods = 4, breaching_periods = 3
     }
   }
 }
@@ -71,7 +82,8 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   ok_actions          = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = each.value.threshold
-  evaluation_periods  = 1
+  evaluation_periods  = try(each.value.periods, 1)
+  datapoints_to_alarm = try(each.value.breaching_periods, null)
   treat_missing_data  = "notBreaching"
 
   metric_query {

@@ -8,6 +8,15 @@ output "table_arn" {
   value       = aws_dynamodb_table.runs.arn
 }
 
+output "step_environment" {
+  description = "Environment of steps of your own that use the table."
+  value = {
+    RUNSTORE_TABLE           = aws_dynamodb_table.runs.name
+    RUNSTORE_MAX_VALUE_BYTES = tostring(var.max_value_bytes)
+    RUNSTORE_TTL_DAYS        = tostring(var.ttl_days)
+  }
+}
+
 output "layer_arn" {
   description = "Layer with the runstore package, for steps of your own."
   value       = aws_lambda_layer_version.runstore.arn

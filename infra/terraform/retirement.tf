@@ -38,12 +38,12 @@ resource "aws_cloudwatch_event_target" "retire_run" {
   }
 }
 
+# Any rule of this account: further ones can watch more state machines (docs/operations.md).
 resource "aws_lambda_permission" "execution_ends" {
-  count         = local.watches
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.function["retire-run"].function_name
   principal     = "events.amazonaws.com"
-  source_arn    = aws_cloudwatch_event_rule.execution_ends[0].arn
+  source_arn    = "${local.prefix}:events:${local.here}:rule/*"
 }
 
 resource "aws_lambda_function_event_invoke_config" "retire_run" {
@@ -67,7 +67,6 @@ resource "aws_sqs_queue" "dead_letters" {
 }
 
 resource "aws_sqs_queue_policy" "dead_letters" {
-  count     = local.watches
   queue_url = aws_sqs_queue.dead_letters.url
   policy = jsonencode({
     Version = "2012-10-17"
@@ -76,7 +75,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
       Resource  = aws_sqs_queue.dead_letters.arn
-      Condition = { ArnEquals = { "aws:SourceArn" = aws_cloudwatch_event_rule.execution_ends[0].arn } }
+      Condition = { ArnLike = { "aws:SourceArn" = "${local.prefix}:events:${local.here}:rule/*" } }
     }]
   })
 }

@@ -45,7 +45,7 @@ variable "max_value_bytes" {
 }
 
 variable "ttl_days" {
-  description = "Days after its last write that an item expires. Keep it longer than your longest execution: an expiry inside a living run loses data. The default is longer than any Standard execution can last."
+  description = "Days after its last write that an item expires. Steps of your own need the same. Keep it longer than your longest execution: an expiry inside a living run loses data. The default is longer than any Standard execution can last."
   type        = number
   default     = 366
   nullable    = false
@@ -94,7 +94,7 @@ variable "kms_key_arn" {
 }
 
 variable "dynamodb_endpoint_url" {
-  description = "Where the functions reach DynamoDB, such as an interface endpoint. Null uses the region's own."
+  description = "Where the functions reach DynamoDB, such as its FIPS endpoint or an emulator. Null uses the region's own. They run outside of your VPCs, so they cannot reach an endpoint inside of one."
   type        = string
   default     = null
 
@@ -105,19 +105,19 @@ variable "dynamodb_endpoint_url" {
 }
 
 variable "state_machine_arns" {
-  description = "ARNs of your own Standard state machines whose executions use the store. Their ends are watched, so that runs which never reach their completion state are retired."
+  description = "ARNs of your own Standard state machines whose executions use the store. Their ends are watched, so that runs which never reach their completion state are retired. Without version or alias: no event would match those."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
-    condition     = alltrue([for arn in var.state_machine_arns : can(regex("^arn:aws[a-zA-Z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[^*?]+$", arn))])
-    error_message = "state_machine_arns must be ARNs of state machines, without wildcards."
+    condition     = alltrue([for arn in var.state_machine_arns : can(regex("^arn:aws[a-zA-Z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[^*?:]+$", arn))])
+    error_message = "state_machine_arns must be ARNs of state machines, without wildcards, version or alias."
   }
 }
 
 variable "example_state_machines" {
-  description = "Deploy the example state machines and workflows."
+  description = "Deploy the four example state machines, and the two functions that run workflow classes."
   type        = bool
   default     = true
   nullable    = false
@@ -256,7 +256,7 @@ variable "metrics_namespace" {
 }
 
 variable "alarms" {
-  description = "Create the alarms that docs/operations.md explains; they cost about 3 US dollars a month."
+  description = "Create the alarms that docs/operations.md explains; they cost about 3.30 US dollars a month. Without alarm_topic_arn they tell nobody."
   type        = bool
   default     = false
   nullable    = false

@@ -119,7 +119,8 @@ def parts(definition: Definition) -> dict[str, Part]:
             key: {
                 "description": each["AlarmDescription"],
                 "actions": [each["AlarmActions"], each["OKActions"]],
-                "comparison": (each["ComparisonOperator"], each["Threshold"], each["EvaluationPeriods"]),
+                "comparison": (each["ComparisonOperator"], each["Threshold"]),
+                "periods": (each["EvaluationPeriods"], each.get("DatapointsToAlarm")),
                 "missing": each["TreatMissingData"],
                 "metrics": {
                     metric["Id"]: (metric["Expression"], metric["Label"])

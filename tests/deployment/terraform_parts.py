@@ -35,7 +35,6 @@ def with_tokens(parts: Any, name: str) -> Any:
     tokens = {
         f"arn:aws:dynamodb:{here}:table/{name}": "<Table.Arn>",
         f"arn:aws:sqs:{here}:{name}-retire-run-dead-letters": "<RetireRunDeadLetters.Arn>",
-        f"arn:aws:events:{here}:rule/{name}-execution-ends": "<ExecutionEnds.Arn>",
         f"arn:aws:logs:{here}:log-group:/aws/vendedlogs/states/{name}:*": "<StateMachineLogs.Arn>",
         f'"{name}-retire-run-dead-letters"': '"<RetireRunDeadLetters.QueueName>"',
         f'"{name}"': '"<Table>"',
@@ -243,7 +242,8 @@ def _alarm(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "description": values["alarm_description"],
         "actions": [values["alarm_actions"], values["ok_actions"]],
-        "comparison": (values["comparison_operator"], values["threshold"], values["evaluation_periods"]),
+        "comparison": (values["comparison_operator"], values["threshold"]),
+        "periods": (values["evaluation_periods"], values["datapoints_to_alarm"]),
         "missing": values["treat_missing_data"],
         "metrics": {
             query["id"]: (query["expression"], query["label"])

@@ -34,7 +34,7 @@ VARIANTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
             "PointInTimeRecovery": "true",
             "DeletionProtection": "true",
             "KmsKeyArn": KEY,
-            "DynamoDBEndpointUrl": "https://vpce.example",
+            "DynamoDBEndpointUrl": "https://dynamodb-fips.us-east-1.amazonaws.com",
             "StateMachineArns": MACHINE,
             "PythonRuntime": "python3.12",
             "Architecture": "x86_64",
@@ -57,7 +57,7 @@ VARIANTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
             "point_in_time_recovery": True,
             "deletion_protection": True,
             "kms_key_arn": KEY,
-            "dynamodb_endpoint_url": "https://vpce.example",
+            "dynamodb_endpoint_url": "https://dynamodb-fips.us-east-1.amazonaws.com",
             "state_machine_arns": [MACHINE],
             "python_runtime": "python3.12",
             "architecture": "x86_64",
@@ -152,7 +152,7 @@ def test_the_example_workflow_runs_on_what_terraform_deployed(deployed: Deployed
 WRONG: dict[str, tuple[Any, str]] = {
     "max_value_bytes": (350_001, "max_value_bytes must be a whole number from 1 to 350,000"),
     "ttl_days": (0, "ttl_days must be a whole number from 1 to 3,660"),
-    "state_machine_arns": ([f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:*"], "without wildcards"),
+    "state_machine_arns": ([f"{MACHINE}:live"], "without wildcards, version or alias"),
     "kms_key_arn": ("alias/mine", "kms_key_arn must be null or the ARN of a KMS key"),
     "log_retention_days": (2, "log_retention_days must be one of the periods"),
 }

@@ -19,10 +19,16 @@ TRANSIENT = {
     "UnavailableError",
     "IncompleteCompletionError",
     "Lambda.TooManyRequestsException",
+    "Lambda.SnapStartNotReadyException",
+    "Lambda.SnapStartTimeoutException",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.Unknown",
     "Runtime.ExitError",
+    "Runtime.OutOfMemory",
     "Sandbox.Timedout",
     "States.Timeout",
 }
@@ -166,13 +172,47 @@ def test_events_of_other_machines_are_not_taken() -> None:
     assert redrive == {"status": ["RUNNING"], "redriveCount": [{"numeric": [">", 0]}]}
 
 
-def test_everything_another_stack_needs_is_exported() -> None:
-    """Table, layer, functions, queue and examples are outputs with a name for Fn::ImportValue."""
+def test_everything_another_stack_needs_is_an_output() -> None:
+    """Table, layer, functions, queue, examples, and the settings that steps must share, are outputs."""
     functions = {f"{name}FunctionArn" for name in OPERATIONS}
     examples = {f"{name}Arn" for name in EXAMPLES}
-    outputs = TEMPLATE["Outputs"]
-    assert (
-        set(outputs)
-        >= {"TableName", "TableArn", "LayerArn", "DeadLetterQueueUrl", "DeadLetterQueueArn"} | functions | examples
-    )
-    assert all(output["Export"]["Name"]["Fn::Sub"] == f"${{AWS::StackName}}-{key}" for key, output in outputs.items())
+    shared = {"TableName", "TableArn", "MaxValueBytes", "TtlDays", "LayerArn"}
+    assert set(TEMPLATE["Outputs"]) >= {"DeadLetterQueueUrl", "DeadLetterQueueArn"} | shared | functions | examples
+
+
+def test_only_what_never_changes_is_exported() -> None:
+    """An upgrade changes no export: CloudFormation would refuse it for as long as another stack imports that."""
+    exports = {key: each["Export"]["Name"] for key, each in TEMPLATE["Outputs"].items() if "Export" in each}
+    assert exports == {
+        key: {"Fn::Sub": f"${{AWS::StackName}}-{key}"}
+        for key in ("TableName", "TableArn", "DeadLetterQueueUrl", "DeadLetterQueueArn")
+    }
+
+
+@pytest.mark.parametrize(
+    ("arn", "taken"),
+    [
+        ("", True),
+        ("arn:aws:states:eu-central-1:123456789012:stateMachine:orders", True),
+        ("arn:aws-cn:states:cn-north-1:123456789012:stateMachine:orders_2", True),
+        ("arn:aws:states:eu-central-1:123456789012:stateMachine:orders:live", False),
+        ("arn:aws:states:eu-central-1:123456789012:stateMachine:orders:3", False),
+        ("arn:aws:states:eu-central-1:123456789012:stateMachine:*", False),
+        ("arn:aws:states:eu-central-1:123456789012:execution:orders", False),
+        ("orders", False),
+    ],
+)
+def test_a_machine_that_no_event_would_name_is_refused(arn: str, taken: bool) -> None:  # noqa: FBT001
+    """StateMachineArns takes what the events hold: a machine's ARN without version, alias or wildcard."""
+    assert (re.fullmatch(TEMPLATE["Parameters"]["StateMachineArns"]["AllowedPattern"], arn) is not None) == taken
+
+
+def test_rules_of_the_user_s_own_reach_retire_run() -> None:
+    """Every rule of the account may invoke it and fill its queue, also where the stack's own rule is not deployed."""
+    rules = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*"}
+    permission, policy = RESOURCES["ExecutionEndsPermission"], RESOURCES["RetireRunDeadLettersPolicy"]
+    assert "Condition" not in permission
+    assert "Condition" not in policy
+    assert permission["Properties"]["SourceArn"] == rules
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Condition"] == {"ArnLike": {"aws:SourceArn": rules}}
