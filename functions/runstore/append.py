@@ -84,7 +84,7 @@ class _Append:
         if (result := self.result_in(head)) is not None:
             return result
         if head.kind != self.change.kind:
-            raise _mismatch(self.key, head.kind or "value")
+            raise mismatch(self.key, head.kind or "value")
         if not head.closed:
             raise _ChainOverError
         if head.chain == self.sealed_chain:
@@ -106,7 +106,7 @@ class _Append:
             if (result := self.result_in(head)) is not None:
                 return result
             if head.kind != self.change.kind:
-                raise _mismatch(self.key, head.kind or "value")
+                raise mismatch(self.key, head.kind or "value")
             if intent is not None:
                 return self.look(int(intent["from"]["N"]), head)
         if tail.old or (tail.closed and head is None):
@@ -122,7 +122,7 @@ class _Append:
             self.sealed_chain = self.chain if tail else ""
             raise _ChainOverError
         if tail.kind != self.change.kind:
-            raise _mismatch(self.key, tail.kind or "value")
+            raise mismatch(self.key, tail.kind or "value")
         return _Place(tail.n + 1, tail.total) if tail.closed else _Place(tail.n)
 
     def declare(self, place: _Place, head: Item | None) -> str | _Place:
@@ -198,7 +198,8 @@ class _Append:
         raise _ChainOverError
 
 
-def _mismatch(key: str, kind: str) -> KeyTypeMismatchError:
+def mismatch(key: str, kind: str) -> KeyTypeMismatchError:
+    """Return the error for a push or an increment on what holds another `kind`."""
     holds = {"list": "a list", "number": "a number", "value": "a value that is neither a list nor a number"}[kind]
     error = KeyTypeMismatchError(
         f"key {key!r} holds {holds}: push takes a list, increment a number (or a key that is not set). "

@@ -40,7 +40,7 @@ def get_range(table: "Table", key: str, start: int, stop: int | None) -> "list[J
         if head is None or head.expired(clock.now()):
             return None
         if head.kind != "list":
-            raise _no_list(key, head.kind)
+            raise no_list(key, head.kind)
         try:
             first = head if start < head.length or not head.closed else _segment_with(table, key, head, start)
             if first is None:
@@ -199,7 +199,8 @@ def _assembled(head: Item, segments: list[Item]) -> "JSON":
     return decode_list(texts) if head.kind == "list" else decode_number(last.number)
 
 
-def _no_list(key: str, kind: str | None) -> KeyTypeMismatchError:
+def no_list(key: str, kind: str | None) -> KeyTypeMismatchError:
+    """Return the error for reading a part of what holds a `kind` that has none."""
     error = KeyTypeMismatchError(f"key {key!r} holds no list but a {kind}: read it with get, without start and limit")
     error.holds = kind
     return error

@@ -34,6 +34,8 @@ class RunStore:
     `client`: a boto3 DynamoDB client, else one from boto3's usual sources, made once in a process.
     `settings`: all settings, instead of those in the environment.
 
+    For tests without AWS, `runstore.testing.InMemoryRunStore` is a RunStore too.
+
     A key is 1 to 512 UTF-8 bytes without control characters. A value is whatever `json.dumps` accepts by default,
     up to RUNSTORE_MAX_VALUE_BYTES (65,536) bytes of compact JSON. A token, 1 to 256 bytes, names one operation on
     one key: repeated under the same token it takes effect once, and each repeat returns the first result, until the
@@ -52,7 +54,7 @@ class RunStore:
         settings: Settings | None = None,
     ) -> None:
         """Check the run id and the settings. Nothing is sent."""
-        with _Naming("open"):
+        with Naming("open"):
             names.check_run_id(run_id)
             if settings is None:
                 settings = Settings.from_environment(table_name)
@@ -60,14 +62,14 @@ class RunStore:
                 raise InvalidRequestError("table_name and settings exclude each other: settings.table_name names it")
             if client is None:
                 client = default_client()
+        self._run_id, self._settings = run_id, settings
         self._table = Table(client, settings, run_id)
         self._memory = memory_of(client)
-        self._settings = settings
 
     @property
     def run_id(self) -> str:
         """The run."""
-        return self._table.run_id
+        return self._run_id
 
     @property
     def requests(self) -> int:
@@ -85,8 +87,8 @@ class RunStore:
 
     def find(self, key: str) -> "tuple[bool, JSON]":
         """Return whether a key is set, and its value: tells a stored `None` from "not set". Costs what get costs."""
-        with _Naming("get", self.run_id, key):
-            return read.get(self._table, names.check_key(key))
+        with Naming("get", self._run_id, key):
+            return self._read(names.check_key(key))
 
     def get_range(self, key: str, start: int = 0, limit: int | None = None) -> "list[JSON]":
         """Return at most `limit` elements of a list from index `start` on, without reading all of it.
@@ -99,34 +101,39 @@ class RunStore:
 
     def find_range(self, key: str, start: int = 0, limit: int | None = None) -> "tuple[bool, list[JSON]]":
         """Return whether a key is set, and what `get_range` returns."""
-        with _Naming("get_range", self.run_id, key):
+        with Naming("get_range", self._run_id, key):
             names.check_key(key)
             values.check_count("start", start)
             stop = None if limit is None else start + values.check_count("limit", limit)
-            found = read.get_range(self._table, key, start, stop)
+            found = self._read_part(key, start, stop)
             return found is not None, found or []
 
     def set(self, key: str, value: "Any") -> None:
         """Make `value` what the key holds, whatever it held before.
 
-        A list can be pushed to from then on, a number incremented. One request of one write unit per KB; to replace, or
-        to write, a list beyond about 700 bytes takes a transaction at twice the cost. Do not `get` and then `set` to
-        add something up: parallel branches overwrite each other; use push and increment.
+        A list can be pushed to from then on, a number incremented. One request of one write unit per KB. To replace a
+        list beyond about 700 bytes takes two requests more, one of them a transaction at twice the cost; to write one
+        takes a request per 16 KB or 500 elements, the last such a transaction, and a small read. Do not `get` and then
+        `set` to add something up: parallel branches overwrite each other; use push and increment.
         """
-        with _Naming("set", self.run_id, key):
+        with Naming("set", self._run_id, key):
             names.check_key(key)
-            self._forget(key)
+            limit = self._settings.max_value_bytes
             if isinstance(value, (list, tuple)):
-                self._set_list(key, value)
+                texts, sizes = _split(values.encode_list(value, "value", limit))
+                size = sum(sizes) + max(1, len(sizes)) + 1  # with its commas and brackets
+                if size > limit:
+                    raise values.too_large("value", size, limit)
+                self._write_list(key, texts, sizes)
                 return
-            text, _ = values.encode(value, "value", self._settings.max_value_bytes)
+            text, _ = values.encode(value, "value", limit)
             number = None
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 number = values.encode_number(value)
             if number is None:
-                replace.put_head(self._table, key, model.Item(kind="value", value=text))
+                self._write(key, model.Item(kind="value", value=text))
             else:
-                replace.put_head(self._table, key, model.Item(kind="number", number=number, origin=model.new_origin()))
+                self._write(key, model.Item(kind="number", number=number, origin=model.new_origin()))
 
     def push(self, key: str, item: "Any", token: str | None = None) -> int:
         """Append `item` to the list and return its length after that. A key that is not set becomes a list.
@@ -137,7 +144,7 @@ class RunStore:
         token takes two to four requests more and one or two write units more. Raises KeyTypeMismatchError when the key
         holds no list.
         """
-        with _Naming("push", self.run_id, key):
+        with Naming("push", self._run_id, key):
             names.check_key(key)
             digest = _digest(token)
             text, size = values.encode(item, "item", self._settings.max_value_bytes)
@@ -151,18 +158,17 @@ class RunStore:
         was appended stays so, the rest follows. Without one, a failure may leave the first parts appended, the error's
         `appended` says how many items, and repeating appends them again. No elements at all make an empty list.
         """
-        with _Naming("push_many", self.run_id, key):
+        with Naming("push_many", self._run_id, key):
             names.check_key(key)
             if token is not None:
                 names.check_token(token)
-            encoded = values.encode_list(items, "items", self._settings.max_value_bytes)
-            texts, sizes = [text for text, _ in encoded], [size for _, size in encoded]
+            texts, sizes = _split(values.encode_list(items, "items", self._settings.max_value_bytes))
             length = 0
             parts = model.split(sizes, self._settings.segment_bytes, small_head=True)
             for number, (part, weight) in enumerate(parts):
                 digest = None if token is None else model.token_digest(f"{token}{model.UNIT_SEPARATOR}{number}")
                 try:
-                    length = self._push(key, tuple(texts[part]), weight, digest)
+                    length = self._push(key, texts[part], weight, digest)
                 except RunStoreError as error:
                     _tell_appended(error, part.start, len(texts), repeatable=token is not None)
                     raise
@@ -177,12 +183,12 @@ class RunStore:
         takes two requests more. Raises KeyTypeMismatchError when the key holds no number, CounterRangeError when the
         result would not fit.
         """
-        with _Naming("increment", self.run_id, key):
+        with Naming("increment", self._run_id, key):
             names.check_key(key)
             digest = _digest(token)
             receipt = model.RECEIPT_PREFIX + digest if digest else None
             change = expressions.increment(values.encode_delta(delta), receipt, digest)
-            return values.decode_number(append(self._table, self._memory, key, change))
+            return values.decode_number(self._append(key, change))
 
     def delete(self, key: str) -> None:
         """Remove the key; not an error when it is not set. One request; for a list beyond one item three.
@@ -190,22 +196,21 @@ class RunStore:
         What a long list leaves behind is never seen again and goes with the run. A delete whose answer is lost and that
         boto3 sends again counts as issued then: it removes also what was written in between.
         """
-        with _Naming("delete", self.run_id, key):
-            self._forget(names.check_key(key))
-            replace.delete_head(self._table, key)
+        with Naming("delete", self._run_id, key):
+            self._remove(names.check_key(key))
 
     def keys(self) -> list[str]:
         """Return the keys that are set, sorted by their UTF-8 bytes. Costs a read unit per 4 KB of the whole run."""
-        with _Naming("keys", self.run_id):
-            return read.keys(self._table)
+        with Naming("keys", self._run_id):
+            return self._read_keys()
 
     def snapshot(self) -> "dict[str, JSON]":
         """Return every key with its value. Each value is as `get` would return it; together they are no point in time.
 
         Reads the whole run: a read unit per 4 KB of it, a request per MB.
         """
-        with _Naming("snapshot", self.run_id):
-            return read.snapshot(self._table)
+        with Naming("snapshot", self._run_id):
+            return self._read_all()
 
     def complete(self, *, time_left: "TimeLeft | None" = None) -> int:
         """Delete every item of the run and return how many there were. Call it when the run has ended; again is safe.
@@ -213,40 +218,63 @@ class RunStore:
         Operations that overlap it may have any outcome. `time_left` returns the seconds that there still are: when
         they run out, IncompleteCompletionError is raised, and calling again goes on. Costs a write unit per KB.
         """
-        from runstore import completion  # noqa: PLC0415 a function that never completes starts sooner without it
-
-        with _Naming("complete", self.run_id):
-            return completion.complete(self._table, time_left)
+        with Naming("complete", self._run_id):
+            return self._complete(time_left)
 
     def retire(self, change: "StatusChange", *, time_left: "TimeLeft | None" = None) -> "Retirement":
         """Do with the run's items what the execution's new status asks for, as `runstore.retirement.retire` says."""
-        from runstore import retirement  # noqa: PLC0415 as for completion
+        from runstore import retirement  # noqa: PLC0415 as for _complete
 
-        with _Naming("retire", self.run_id):
+        with Naming("retire", self._run_id):
             return retirement.retire(self._table, change, time_left)
 
     def _push(self, key: str, texts: tuple[str, ...], weight: int, digest: str | None) -> int:
         receipt = model.RECEIPT_PREFIX + digest if digest else model.call_receipt()
-        change = expressions.push(texts, weight, receipt, digest)
-        return int(append(self._table, self._memory, key, change))
+        return int(self._append(key, expressions.push(texts, weight, receipt, digest)))
 
-    def _set_list(self, key: str, value: "Iterable[Any]") -> None:
-        encoded = values.encode_list(value, "value", self._settings.max_value_bytes)
-        texts, sizes = tuple(text for text, _ in encoded), [size for _, size in encoded]
-        size = sum(sizes) + max(1, len(sizes)) + 1  # with its commas and brackets
-        if size > self._settings.max_value_bytes:
-            raise values.too_large("value", size, self._settings.max_value_bytes)
-        head = model.open_list(self.run_id, key, texts, sizes, self._settings.segment_bytes)
+    # ------------------------------------------------------------------ what InMemoryRunStore does in its own way
+
+    def _read(self, key: str) -> "tuple[bool, JSON]":
+        return read.get(self._table, key)
+
+    def _read_part(self, key: str, start: int, stop: int | None) -> "list[JSON] | None":
+        return read.get_range(self._table, key, start, stop)
+
+    def _read_keys(self) -> list[str]:
+        return read.keys(self._table)
+
+    def _read_all(self) -> "dict[str, JSON]":
+        return read.snapshot(self._table)
+
+    def _write(self, key: str, head: model.Item) -> None:
+        self._forget(key)
+        replace.put_head(self._table, key, head)
+
+    def _write_list(self, key: str, texts: tuple[str, ...], sizes: list[int]) -> None:
+        head = model.open_list(self._run_id, key, texts, sizes, self._settings.segment_bytes)
         if head is not None:
-            replace.put_head(self._table, key, head)
+            self._write(key, head)
         else:
+            self._forget(key)
             replace.put_list(self._table, key, texts, sizes)
 
+    def _append(self, key: str, change: expressions.Change) -> str:
+        return append(self._table, self._memory, key, change)
+
+    def _remove(self, key: str) -> None:
+        self._forget(key)
+        replace.delete_head(self._table, key)
+
+    def _complete(self, time_left: "TimeLeft | None") -> int:
+        from runstore import completion  # noqa: PLC0415 a function that never completes starts sooner without it
+
+        return completion.complete(self._table, time_left)
+
     def _forget(self, key: str) -> None:
-        self._memory.forget(self._settings.table_name, self.run_id, key)
+        self._memory.forget(self._settings.table_name, self._run_id, key)
 
 
-class _Naming:
+class Naming:
     """Gives the errors that pass through it the run, the key and the operation."""
 
     __slots__ = ("_key", "_operation", "_run_id")
@@ -263,6 +291,11 @@ class _Naming:
         if isinstance(error, RunStoreError):
             error.operation, error.run_id = self._operation, self._run_id
             error.key = self._key if isinstance(self._key, str) else None
+
+
+def _split(encoded: list[tuple[str, int]]) -> tuple[tuple[str, ...], list[int]]:
+    """Return the texts and the sizes of encoded elements."""
+    return tuple(text for text, _ in encoded), [size for _, size in encoded]
 
 
 def _tell_appended(error: RunStoreError, appended: int, total: int, *, repeatable: bool) -> None:

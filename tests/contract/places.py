@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -109,7 +109,7 @@ class InMemoryPlace:
 
     def store(self, run_id: str, **settings: Any) -> RunStore:
         """Return one of the stores that have their runs in common."""
-        return cast("RunStore", InMemoryRunStore(run_id, runs=self.runs, settings=Settings("in-memory", **settings)))
+        return InMemoryRunStore(run_id, runs=self.runs, settings=Settings("in-memory", **settings))
 
     def items(self, run_id: str) -> RunItems:
         """Return the run's keys, each with all that is kept of it."""

@@ -33,6 +33,8 @@ def test_push_refuses_what_is_no_list(place: Place, run_id: str, value: Any, tok
         with pytest.raises(KeyTypeMismatchError, match="'key' holds") as caught:
             push()
         assert caught.value.holds == ("value" if value == 10**40 + 1 else KIND[type(value)])
+    with pytest.raises(KeyTypeMismatchError, match=r"holds no list but a .* read it with get, without start and limit"):
+        store.get_range("key")
     assert place.items(run_id) == before
     assert store.get("key") == value
 

@@ -60,6 +60,14 @@ def test_complete_deletes_everything(place: Place, run_id: str) -> None:
     assert store.complete() == 0
 
 
+def test_complete_takes_the_time_that_is_left(place: Place, run_id: str) -> None:
+    """With time enough it deletes everything, whatever the implementation."""
+    store = place.store(run_id)
+    store.set("key", 1)
+    assert store.complete(time_left=lambda: 60.0) == 1
+    assert place.items(run_id) == []
+
+
 def test_complete_of_a_run_that_never_was(store: RunStore) -> None:
     """There is nothing to delete, and no error."""
     assert store.complete() == 0

@@ -14,6 +14,7 @@ from runstore import (
     UnavailableError,
     __version__,
 )
+from runstore.testing import InMemoryRunStore
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -26,6 +27,13 @@ def making(client: "DynamoDBClient") -> None:
     assert_type(RunStore("run", client=boto3.client("dynamodb"), settings=Settings("runs", ttl_days=7)), RunStore)
     RunStore("run", "runs")  # type: ignore[call-arg]
     RunStore(7)  # type: ignore[arg-type]
+
+
+def testing() -> None:
+    """What takes a store takes the one in memory."""
+    reading(InMemoryRunStore())
+    writing(InMemoryRunStore("run", settings=Settings("in-memory", ttl_days=7)))
+    failing(InMemoryRunStore("run", runs={}))
 
 
 def reading(store: RunStore) -> None:
@@ -77,6 +85,7 @@ def failing(store: RunStore) -> None:
         assert_type(error.run_id, str | None)
         assert_type(error.key, str | None)
         assert_type(error.operation, str | None)
+        assert_type(error.appended, int)
 
 
 def version() -> None:

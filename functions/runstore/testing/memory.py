@@ -1,27 +1,27 @@
 """The run store without a table: the same operations, results and errors, in memory."""
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Subnormal
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 from runstore import clock, names, values
-from runstore.errors import CounterRangeError, KeyTypeMismatchError, RunStoreError
-from runstore.items import split
+from runstore.append import mismatch
+from runstore.errors import CounterRangeError, InvalidRequestError
+from runstore.read import no_list
 from runstore.settings import Settings
+from runstore.store import Naming, RunStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
-    from typing import Any
-
-    from runstore.items import Kind
+    from runstore.completion import Retirement, TimeLeft
+    from runstore.expressions import Change
+    from runstore.items import Item, Kind
+    from runstore.retirement import StatusChange
     from runstore.values import JSON
 
 _DAY = 86_400
 _DIGITS = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
-_HOLDS = {"list": "a list", "number": "a number", "value": "a value that is neither a list nor a number"}
+_LOCK = Lock()  # one for all: stores that share their runs need not know each other
 
 
 @dataclass(slots=True)
@@ -31,17 +31,19 @@ class Entry:
     kind: "Kind"
     texts: list[str] = field(default_factory=list)
     number: Decimal = Decimal(0)
-    results: dict[str, str] = field(default_factory=dict)
+    results: dict[str, str] = field(default_factory=dict)  # by the digests of their tokens
     expires_at: int = 0
 
 
 Runs: TypeAlias = dict[str, dict[str, Entry]]
 
 
-class InMemoryRunStore:
+class InMemoryRunStore(RunStore):
     """`RunStore` for tests: it passes the same contract suite, and needs no AWS.
 
-    Every operation is atomic, also between threads, and validates, limits, expires and fails like the real one.
+    Every operation is atomic, also between threads, and validates, limits and fails like the real one. It sends no
+    requests, and nothing retires its runs. Where a list or counter has outgrown one DynamoDB item, each push or
+    increment renews its time to live here, but not there.
 
     Args:
         run_id: The run.
@@ -56,187 +58,100 @@ class InMemoryRunStore:
     """
 
     def __init__(self, run_id: str = "run", *, runs: Runs | None = None, settings: Settings | None = None) -> None:
-        with _Naming("open", None, None):
-            self.run_id = names.check_run_id(run_id)
-        self._runs: Runs = {} if runs is None else runs
+        with Naming("open"):
+            self._run_id = names.check_run_id(run_id)
         self._settings = Settings("in-memory") if settings is None else settings
-        self._lock = _LOCK
+        self._runs: Runs = {} if runs is None else runs
 
-    def get(self, key: str, default: "Any" = None) -> "Any":
-        """Return the value of a key, or `default` when it is not set."""
-        found, value = self.find(key)
-        return value if found else default
+    @property
+    def requests(self) -> int:
+        """None: there is nowhere to send them."""
+        return 0
 
-    def find(self, key: str) -> "tuple[bool, JSON]":
-        """Return whether a key is set, and its value."""
-        with _Naming("get", self.run_id, key):
-            entry = self._entry(names.check_key(key))
+    def retire(self, change: "StatusChange", *, time_left: "TimeLeft | None" = None) -> "Retirement":  # noqa: ARG002
+        """Raise InvalidRequestError: Step Functions tells of no end of such a run. Use complete."""
+        raise InvalidRequestError("an in-memory run is not retired: complete() deletes it")
+
+    def _read(self, key: str) -> "tuple[bool, JSON]":
+        with _LOCK:
+            entry = self._entry(key)
             return entry is not None, None if entry is None else _value(entry)
 
-    def get_range(self, key: str, start: int = 0, limit: int | None = None) -> "list[JSON]":
-        """Return at most `limit` elements of a list from index `start` on; none when the key is not set."""
-        return self.find_range(key, start, limit)[1]
-
-    def find_range(self, key: str, start: int = 0, limit: int | None = None) -> "tuple[bool, list[JSON]]":
-        """Return whether a key is set, and what `get_range` returns."""
-        with _Naming("get_range", self.run_id, key):
-            names.check_key(key)
-            values.check_count("start", start)
-            stop = None if limit is None else start + values.check_count("limit", limit)
+    def _read_part(self, key: str, start: int, stop: int | None) -> "list[JSON] | None":
+        with _LOCK:
             entry = self._entry(key)
             if entry is None:
-                return False, []
+                return None
             if entry.kind != "list":
-                raise _mismatch(key, entry.kind, f"key {key!r} holds no list but a {entry.kind}: read it with get")
-            return True, values.decode_list(entry.texts[start:stop])
+                raise no_list(key, entry.kind)
+            return values.decode_list(entry.texts[start:stop])
 
-    def set(self, key: str, value: "Any") -> None:
-        """Make `value` what the key holds, whatever it held before."""
-        with _Naming("set", self.run_id, key):
-            names.check_key(key)
-            limit = self._settings.max_value_bytes
-            if isinstance(value, (list, tuple)):
-                texts = values.encode_list(value, "value", limit)
-                size = sum(size for _, size in texts) + max(1, len(texts)) + 1
-                if size > limit:
-                    raise values.too_large("value", size, limit)
-                entry = Entry("list", [text for text, _ in texts])
+    def _read_keys(self) -> list[str]:
+        with _LOCK:
+            return sorted((key for key in self._keys() if self._entry(key)), key=str.encode)
+
+    def _read_all(self) -> "dict[str, JSON]":
+        with _LOCK:
+            return {key: _value(entry) for key, entry in self._keys().items() if self._entry(key)}
+
+    def _write(self, key: str, head: "Item") -> None:
+        number = Entry("number", number=Decimal(head.number))
+        with _LOCK:
+            self._keep(key, number if head.kind == "number" else Entry("value", [head.value]))
+
+    def _write_list(self, key: str, texts: tuple[str, ...], sizes: list[int]) -> None:  # noqa: ARG002
+        with _LOCK:
+            self._keep(key, Entry("list", list(texts)))
+
+    def _append(self, key: str, change: "Change") -> str:
+        with _LOCK:
+            entry = self._entry(key) or Entry(change.kind)
+            if change.digest is not None and change.digest in entry.results:
+                return entry.results[change.digest]
+            if entry.kind != change.kind:
+                raise mismatch(key, entry.kind)
+            if isinstance(change.operand, str):
+                entry.number = _sum(entry.number, change.operand)
+                total = str(entry.number)
             else:
-                text, _ = values.encode(value, "value", limit)
-                numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-                number = values.encode_number(value) if numeric else None
-                entry = Entry("value", [text]) if number is None else Entry("number", number=Decimal(number))
-            with self._lock:
-                self._keep(key, entry, None, "")
+                entry.texts += change.operand
+                total = str(len(entry.texts))
+            if change.digest is not None:
+                entry.results[change.digest] = total
+            self._keep(key, entry)
+            return total
 
-    def push(self, key: str, item: "Any", token: str | None = None) -> int:
-        """Append `item` to the list and return its length after that."""
-        with _Naming("push", self.run_id, key):
-            names.check_key(key)
-            if token is not None:
-                names.check_token(token)
-            text, _ = values.encode(item, "item", self._settings.max_value_bytes)
-            return self._push(key, [text], token)
+    def _remove(self, key: str) -> None:
+        with _LOCK:
+            self._keys().pop(key, None)
 
-    def push_many(self, key: str, items: "Iterable[Any]", token: str | None = None) -> int:
-        """Append all of `items` in order, and return the length of the list after the last."""
-        with _Naming("push_many", self.run_id, key):
-            names.check_key(key)
-            if token is not None:
-                names.check_token(token)
-            encoded = values.encode_list(items, "items", self._settings.max_value_bytes)
-            texts, length = [text for text, _ in encoded], 0
-            parts = split([size for _, size in encoded], self._settings.segment_bytes, small_head=True)
-            for number, (part, _) in enumerate(parts):
-                length = self._push(key, texts[part], None if token is None else f"{token}\x1f{number}")
-            return length
-
-    def increment(self, key: str, delta: float = 1, token: str | None = None) -> int | float:
-        """Add `delta` to the counter and return its new value."""
-        with _Naming("increment", self.run_id, key):
-            names.check_key(key)
-            if token is not None:
-                names.check_token(token)
-            operand = Decimal(values.encode_delta(delta))
-            with self._lock:
-                entry = self._of_kind(key, "number", token)
-                if isinstance(entry, str):
-                    return values.decode_number(entry)
-                try:
-                    entry.number = _DIGITS.add(entry.number, operand)
-                except DecimalException as failure:
-                    raise CounterRangeError(
-                        "the counter's new value would not fit: DynamoDB keeps 38 significant digits and magnitudes "
-                        "from 1E-130 to below 1E+126. Nothing was written"
-                    ) from failure
-                result = str(entry.number)
-                self._keep(key, entry, token, result)
-            return values.decode_number(result)
-
-    def delete(self, key: str) -> None:
-        """Remove the key; not an error when it is not set."""
-        with _Naming("delete", self.run_id, key), self._lock:
-            self._keys().pop(names.check_key(key), None)
-
-    def keys(self) -> list[str]:
-        """Return the keys that are set, sorted by their UTF-8 bytes."""
-        return sorted((key for key in list(self._keys()) if self._entry(key)), key=str.encode)
-
-    def snapshot(self) -> "dict[str, JSON]":
-        """Return every key with its value."""
-        with self._lock:
-            return {key: _value(self._keys()[key]) for key in self.keys()}
-
-    def complete(self) -> int:
-        """Delete everything of the run and return how many keys there were."""
-        with self._lock:
-            return len(self._runs.pop(self.run_id, {}))
+    def _complete(self, time_left: "TimeLeft | None") -> int:  # noqa: ARG002 it takes no time
+        with _LOCK:
+            return len(self._runs.pop(self._run_id, {}))
 
     def _keys(self) -> dict[str, Entry]:
-        return self._runs.setdefault(self.run_id, {})
+        return self._runs.setdefault(self._run_id, {})
 
     def _entry(self, key: str) -> Entry | None:
         entry = self._keys().get(key)
         return None if entry is None or entry.expires_at <= clock.now() else entry
 
-    def _push(self, key: str, texts: list[str], token: str | None) -> int:
-        with self._lock:
-            entry = self._of_kind(key, "list", token)
-            if isinstance(entry, str):
-                return int(entry)
-            entry.texts += texts
-            self._keep(key, entry, token, str(len(entry.texts)))
-            return len(entry.texts)
-
-    def _of_kind(self, key: str, kind: "Kind", token: str | None) -> Entry | str:
-        """Return what an operation adds to, or the result that it had before under its token."""
-        entry = self._entry(key)
-        if entry is None:
-            return Entry(kind)
-        if token is not None and token in entry.results:
-            return entry.results[token]
-        if entry.kind != kind:
-            raise _mismatch(
-                key,
-                entry.kind,
-                f"key {key!r} holds {_HOLDS[entry.kind]}: push takes a list, increment a number (or a key that is not "
-                "set). Nothing was changed; set or delete the key first, or use another one",
-            )
-        return entry
-
-    def _keep(self, key: str, entry: Entry, token: str | None, result: str) -> None:
-        if token is not None:
-            entry.results[token] = result
+    def _keep(self, key: str, entry: Entry) -> None:
         entry.expires_at = clock.now() + self._settings.ttl_days * _DAY
         self._keys()[key] = entry
 
 
-_LOCK = Lock()  # one for all: stores that share their runs need not know each other
-
-
-class _Naming(AbstractContextManager[None]):
-    """Gives the errors that pass through it the run, the key and the operation, as `RunStore` does."""
-
-    __slots__ = ("_key", "_operation", "_run_id")
-
-    def __init__(self, operation: str, run_id: str | None, key: "Any") -> None:
-        self._operation, self._run_id, self._key = operation, run_id, key
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
-    ) -> None:
-        if isinstance(error, RunStoreError):
-            error.operation, error.run_id = self._operation, self._run_id
-            error.key = self._key if isinstance(self._key, str) else None
+def _sum(number: Decimal, delta: str) -> Decimal:
+    try:
+        return _DIGITS.add(number, Decimal(delta))
+    except DecimalException as failure:
+        raise CounterRangeError(
+            "the counter's new value would not fit: DynamoDB keeps 38 significant digits and magnitudes "
+            "from 1E-130 to below 1E+126. Nothing was written"
+        ) from failure
 
 
 def _value(entry: Entry) -> "JSON":
     if entry.kind == "list":
         return values.decode_list(entry.texts)
     return values.decode_number(str(entry.number)) if entry.kind == "number" else values.decode(entry.texts[0])
-
-
-def _mismatch(key: str, kind: str, message: str) -> KeyTypeMismatchError:
-    error = KeyTypeMismatchError(message)
-    error.holds, error.key = kind, key
-    return error
