@@ -85,7 +85,8 @@ def decode_list(texts: Iterable[str]) -> list[JSON]:
 def encode_number(value: float) -> str | None:
     """Return `value` in the form of DynamoDB's N, or None if N cannot hold it such that it comes back equal."""
     # Whole floats as their exact integer: 1e23 is 99999999999999991611392, and only that compares equal to it.
-    number = Decimal(int(value) if value == int(value) else repr(value))
+    # A subclass may have a repr of its own, as numpy's float64 has.
+    number = Decimal(int(value) if value == int(value) else float.__repr__(value))
     try:
         number = number.normalize(_EXACT)
     except Inexact:

@@ -1,6 +1,7 @@
 """Counters: exact, from any number that was set, with any delta."""
 
 from decimal import Decimal
+from enum import IntEnum
 from fractions import Fraction
 from typing import Any
 
@@ -25,6 +26,30 @@ def test_increment_by_nothing_sets_a_counter(store: RunStore) -> None:
     """An increment by 0 makes a counter of 0."""
     assert store.increment("n", 0) == 0
     assert store.find("n") == (True, 0)
+
+
+class Odd(float):
+    """A float that writes itself in a way of its own, as numpy's do."""
+
+    def __repr__(self) -> str:
+        return f"np.float64({float(self)!r})"
+
+
+class Level(IntEnum):
+    """An int that writes itself in a way of its own."""
+
+    LOW = 3
+
+
+def test_numbers_of_a_subclass_count(store: RunStore) -> None:
+    """A float or int of another class, such as numpy's or an enumeration's, is the number that it is."""
+    store.set("n", Odd(0.1))
+    assert store.increment("n", Odd(0.2)) == 0.3
+    assert store.increment("n", Level.LOW, token="t") == 3.3
+    store.set("n", Level.LOW)
+    assert store.increment("n", Odd(2.0)) == 5
+    store.set("l", [Odd(1e-131), Level.LOW])
+    assert store.get("l") == [1e-131, 3]
 
 
 def test_a_tenth_three_times_is_three_tenths(store: RunStore) -> None:
