@@ -93,6 +93,8 @@ class TransientError(RunStoreError):
 class ThrottledError(TransientError):
     """Throttling or transaction conflicts that outlasted the retries. The request that met them wrote nothing.
 
+    Unless the answer to an earlier try of that request was lost: then `may_have_happened` says so, as for
+    UnavailableError.
     Trying again is right, but for a push_many without a token whose `appended` is not 0.
     """
 

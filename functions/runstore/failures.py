@@ -1,10 +1,13 @@
 """What a failed DynamoDB request means, by its code, and when it may be sent again."""
 
+from binascii import crc32
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import (
     BotoCoreError,
+    ChecksumError,
     ClientError,
     ConnectTimeoutError,
     CredentialRetrievalError,
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 FAILURES = (ClientError, BotoCoreError, ResponseParserError)  # all that a client's method raises about a request
 CONDITION_FALSE = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
-CONFLICTS = {"TransactionConflict", "TransactionConflictException"}
+_CONFLICTS = {"TransactionConflict", "TransactionConflictException"}
 INVALID = {"ValidationException"}
 _THROTTLED = {
     "ProvisionedThroughputExceeded",
@@ -59,24 +62,52 @@ _NO_CREDENTIALS = (
     TokenRetrievalError,
 )
 _NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError)
-_SERVER_ERROR = 500
+_PACE = ". One run takes about 1,000 write units a second: pace a larger fan-out, or batch with push_many"
+_CONFLICT_PAUSE, _THROTTLE_PAUSE = 0.01, 0.1  # seconds
+_OK, _SERVER_ERROR = 200, 500
 
-# Set while a request is on its way that nothing protects from counting twice.
-sending_once: ContextVar[bool] = ContextVar("sending_once", default=False)
+
+@dataclass(slots=True)
+class Sending:
+    """A write on its way. `once`: nothing protects it from counting twice. `doubtful`: it may have happened."""
+
+    once: bool = False
+    doubtful: bool = False
 
 
-def stop_resending(response: "Any" = None, caught_exception: Exception | None = None, **_: object) -> None:
-    """Keep botocore from re-sending, after an ambiguous failure, a request marked by `sending_once`.
+sending: ContextVar[Sending | None] = ContextVar("sending", default=None)
+
+
+def watch(response: "Any" = None, caught_exception: Exception | None = None, **_: object) -> None:
+    """Note what each attempt of a write may have done, and keep botocore from re-sending one that is to be sent once.
 
     A handler of `needs-retry`: it cannot veto a retry, but what it raises ends the call. A request that was never
     sent or that was throttled has had no effect: those are re-sent as usual.
     """
-    if not sending_once.get():
+    write = sending.get()
+    if write is None or isinstance(caught_exception, _NEVER_SENT):
         return
-    if caught_exception is not None and not isinstance(caught_exception, _NEVER_SENT):
-        raise caught_exception
-    if response is not None and response[0].status_code >= _SERVER_ERROR:
-        raise ClientError(response[1], "UpdateItem")
+    error = caught_exception
+    if response is not None:
+        status = response[0].status_code
+        if status == _OK:
+            error = _corrupt(response[0]) if write.once else None
+        elif status >= _SERVER_ERROR:
+            error = ClientError(response[1], "UpdateItem")
+        else:
+            return
+    write.doubtful = True
+    if write.once and error is not None:
+        raise error
+
+
+def _corrupt(answer: "Any") -> ChecksumError | None:
+    """Return what is wrong with an answer that did not arrive as it was sent: botocore would send its request again."""
+    expected = answer.headers.get("x-amz-crc32")
+    actual = crc32(answer.content)
+    if expected is None or int(expected) == actual:
+        return None
+    return ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=str(actual))
 
 
 def codes(failure: BaseException | None) -> set[str]:
@@ -89,25 +120,37 @@ def codes(failure: BaseException | None) -> set[str]:
     return {failure.response.get("Error", {}).get("Code", "")}
 
 
-def meaning(failure: Exception, operation: str, table: str, *, write: bool) -> RunStoreError:
-    """Return the error that tells the caller what to do about a failed request."""
+def first_pause(failure: Exception) -> float | None:
+    """Return the seconds to wait before a request is sent again that had no effect; None for what is not to be.
+
+    Clients repeat what was throttled themselves, but no transaction that was cancelled for it.
+    """
+    found = codes(failure)
+    if found & _THROTTLED and isinstance(failure, ClientError) and failure.response.get("CancellationReasons"):
+        return _THROTTLE_PAUSE
+    return _CONFLICT_PAUSE if found & _CONFLICTS else None
+
+
+def meaning(failure: Exception, operation: str, table: str, write: Sending | None = None) -> RunStoreError:
+    """Return the error that tells the caller what to do about a failed request, `write` if it is one."""
     if isinstance(failure, _NO_CREDENTIALS):
         return ConfigurationError(f"no usable AWS credentials or region: {failure}")
     if isinstance(failure, ParamValidationError):
         return ConfigurationError(f"boto3 refused {operation} on table {table!r}: {failure}")
+    doubtful = write is not None and write.doubtful
     if not isinstance(failure, ClientError):
-        return _unavailable(f"DynamoDB gave no readable answer to {operation}: {failure}", write=write)
+        doubtful |= write is not None and not isinstance(failure, _NEVER_SENT)
+        return _told(
+            UnavailableError, f"DynamoDB gave no readable answer to {operation}: {failure}", may_have_happened=doubtful
+        )
     found = codes(failure)
     said = failure.response.get("Error", {}).get("Message") or ", ".join(sorted(found))
     status = failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if found & (_THROTTLED | CONFLICTS):
-        return ThrottledError(
-            f"DynamoDB throttled {operation} to the last try ({', '.join(sorted(found))}): that request wrote "
-            "nothing: try again. One run takes about 1,000 write units a second: pace a larger fan-out, or batch with "
-            "push_many"
-        )
+    if found & (_THROTTLED | _CONFLICTS):
+        what = f"DynamoDB throttled {operation} to the last try ({', '.join(sorted(found))})"
+        return _told(ThrottledError, what, _PACE, may_have_happened=doubtful)
     if status >= _SERVER_ERROR or found & _FAILED:
-        return _unavailable(f"DynamoDB failed at {operation}: {said}", write=write)
+        return _told(UnavailableError, f"DynamoDB failed at {operation}: {said}", may_have_happened=write is not None)
     if "ResourceNotFoundException" in found:
         why = f"there is no such table here: check {TABLE_VARIABLE}, the region and the account"
     elif found & _FORBIDDEN:
@@ -117,13 +160,13 @@ def meaning(failure: Exception, operation: str, table: str, *, write: bool) -> R
     return ConfigurationError(f"DynamoDB refused {operation} on table {table!r}: {why}")
 
 
-def _unavailable(text: str, *, write: bool) -> UnavailableError:
+def _told(kind: type[RunStoreError], what: str, more: str = "", *, may_have_happened: bool) -> RunStoreError:
     advice = (
         "The write may have happened: get, set, delete and whatever has a token can be repeated safely; "
         "a push or an increment without a token may then count twice"
-        if write
-        else "Nothing was written: try again"
+        if may_have_happened
+        else "That request wrote nothing: try again"
     )
-    error = UnavailableError(f"{text}. {advice}")
-    error.may_have_happened = write
+    error = kind(f"{what}. {advice}{more}")
+    error.may_have_happened = may_have_happened
     return error

@@ -12,13 +12,14 @@ from runstore.answers import reading, take_as_it_is
 from runstore.errors import ConfigurationError, CounterRangeError, ThrottledError
 from runstore.failures import (
     CONDITION_FALSE,
-    CONFLICTS,
     FAILURES,
     INVALID,
+    Sending,
     codes,
+    first_pause,
     meaning,
-    sending_once,
-    stop_resending,
+    sending,
+    watch,
 )
 from runstore.items import LAST_SEGMENT, Item, from_wire, segment_key
 
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from runstore.settings import Settings
 
 _DAY = 86_400
-_TRIES = 9  # after a transaction conflict, or when a batch was left unfinished: clients do not repeat these themselves
+_TRIES = 9  # of a transaction that was cancelled or in the way, and of an unfinished batch: clients do not repeat these
 _LONGEST_PAGE = 4_096  # items: beyond it 1 MB ends a page, and DynamoDB takes no number of more than 31 bits
-_BACKOFF, _LONGEST_BACKOFF = 0.01, 1.0  # seconds, doubled at each try and jittered
+_PAUSE, _LONGEST_PAUSE = 0.01, 1.0  # seconds, doubled at each try and jittered
 
 
 class Table:
@@ -48,7 +49,7 @@ class Table:
         self.client, self.settings, self.run_id, self.requests = client, settings, run_id, 0
         self._counting = Lock()
         events = client.meta.events
-        events.register_first("needs-retry.dynamodb.UpdateItem", stop_resending, unique_id="runstore-retry")
+        events.register_first("needs-retry.dynamodb", watch, unique_id="runstore-retry")
         events.register("before-parse.dynamodb.Query", take_as_it_is, unique_id="runstore-parse")
 
     # ------------------------------------------------------------------ reading
@@ -138,18 +139,16 @@ class Table:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             **expressions.append(change, target, clock.now(), self.expires_at()),
         }
-        mark = sending_once.set(change.receipt is None)
         try:
-            done, answer = self._write("update_item", request)
+            done, answer = self._write("update_item", request, once=change.receipt is None)
         except ConfigurationError as failure:
             if change.kind == "number" and codes(failure.__cause__) == INVALID:
+                self.get_raw(target.sort_key)  # which a table of another schema refuses too
                 raise CounterRangeError(
                     "the counter's new value would not fit: DynamoDB keeps 38 significant digits and magnitudes "
                     "from 1E-130 to below 1E+126. Nothing was written"
                 ) from failure.__cause__
             raise
-        finally:
-            sending_once.reset(mark)
         wire = answer.get("Attributes" if done else "Item")
         return done, None if wire is None else from_wire(wire)
 
@@ -173,7 +172,14 @@ class Table:
 
     def batch_delete(self, sort_keys: list[str]) -> None:
         """BatchWriteItem of at most 25 deletions; what DynamoDB leaves out is sent again."""
-        wanted: Any = {self.settings.table_name: [{"DeleteRequest": {"Key": self._key(key)}} for key in sort_keys]}
+        self._batch([{"DeleteRequest": {"Key": self._key(key)}} for key in sort_keys])
+
+    def batch_put(self, puts: "list[dict[str, Any]]") -> None:
+        """BatchWriteItem of at most 25 `put_request`s without conditions; what DynamoDB leaves out is sent again."""
+        self._batch([{"PutRequest": {"Item": put["Item"]}} for put in puts])
+
+    def _batch(self, writes: "list[dict[str, Any]]") -> None:
+        wanted: Any = {self.settings.table_name: writes}
         for attempt in range(_TRIES):
             wanted = self._write("batch_write_item", {"RequestItems": wanted})[1].get("UnprocessedItems")
             if not wanted:
@@ -211,21 +217,26 @@ class Table:
         try:
             return self._send(method, request)
         except FAILURES as failure:
-            raise meaning(failure, method, self.settings.table_name, write=False) from failure
+            raise meaning(failure, method, self.settings.table_name) from failure
 
-    def _write(self, method: str, request: "dict[str, Any]") -> "tuple[bool, dict[str, Any]]":
+    def _write(self, method: str, request: "dict[str, Any]", *, once: bool = False) -> "tuple[bool, dict[str, Any]]":
         """Return whether the condition held, and the answer, which has the item in its way if it did not."""
-        for attempt in range(_TRIES):
-            try:
-                return True, self._send(method, request)
-            except FAILURES as failure:
-                found = codes(failure)
-                if isinstance(failure, ClientError) and found & CONDITION_FALSE:
-                    return False, dict(failure.response)
-                if attempt + 1 == _TRIES or not found & CONFLICTS:
-                    raise meaning(failure, method, self.settings.table_name, write=True) from failure
-            _pause(attempt)
-        raise AssertionError
+        write = Sending(once)
+        mark = sending.set(write)
+        try:
+            for attempt in range(_TRIES):
+                try:
+                    return True, self._send(method, request)
+                except FAILURES as failure:
+                    if isinstance(failure, ClientError) and codes(failure) & CONDITION_FALSE:
+                        return False, dict(failure.response)
+                    pause = first_pause(failure)
+                    if attempt + 1 == _TRIES or pause is None:
+                        raise meaning(failure, method, self.settings.table_name, write) from failure
+                _pause(attempt, pause)
+            raise AssertionError
+        finally:
+            sending.reset(mark)
 
     def _send(self, method: str, request: "dict[str, Any]") -> "dict[str, Any]":
         with self._counting:
@@ -248,6 +259,6 @@ def _conditional(condition: str, values: "dict[str, Any]") -> "dict[str, Any]":
     return request
 
 
-def _pause(attempt: int) -> None:
+def _pause(attempt: int, first: float = _PAUSE) -> None:
     """Wait for a random time, longer after each attempt, so that writers in conflict do not meet again."""
-    clock.sleep(random.uniform(0, min(_LONGEST_BACKOFF, _BACKOFF * 2**attempt)))  # noqa: S311 not for secrecy
+    clock.sleep(random.uniform(0, min(_LONGEST_PAUSE, first * 2**attempt)))  # noqa: S311 not for secrecy

@@ -2,6 +2,7 @@
 
 import io
 import json
+from binascii import crc32
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,30 @@ def server_error_after(injector: Injector, request: AWSPreparedRequest) -> AWSRe
     """DynamoDB fails after the write."""
     injector.pass_on(request)
     return answer(request, 500, "InternalServerError")
+
+
+def answer_corrupted(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
+    """DynamoDB carries the request out, and its answer does not arrive as it was sent."""
+    response = injector.pass_on(request)
+    response.headers["x-amz-crc32"] = str(crc32(response.content) ^ 1)
+    return response
+
+
+def throttled_transaction(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
+    """DynamoDB has no capacity for part of a transaction, which botocore does not send again."""
+    if operation_of(request) != "TransactWriteItems":
+        return injector.pass_on(request)
+    reasons = [{"Code": "None"}, {"Code": "ThrottlingError", "Message": "throttled"}]
+    return answer(request, 400, "TransactionCanceledException", CancellationReasons=reasons)
+
+
+def one_after_another(*faults: Fault) -> Fault:
+    """Return the fault that is each of these in turn, and from then on the last."""
+
+    def fault(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
+        return faults[min(injector.injected, len(faults)) - 1](injector, request)
+
+    return fault
 
 
 def conflict(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:

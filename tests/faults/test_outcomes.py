@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runstore import RunStore, ThrottledError, UnavailableError, clock
+from runstore import RunStore, ThrottledError, TransientError, UnavailableError, clock
 from runstore.settings import Settings
 from tests import proofs
 from tests.backends import Backend
@@ -21,8 +21,16 @@ PASSING: list[Fault] = [
     faults.server_error,
     faults.server_error_after,
     faults.conflict,
+    faults.answer_corrupted,
+    faults.throttled_transaction,
 ]
-AMBIGUOUS = [faults.answer_lost, faults.connection_closed, faults.server_error, faults.server_error_after]
+AMBIGUOUS = [
+    faults.answer_lost,
+    faults.connection_closed,
+    faults.server_error,
+    faults.server_error_after,
+    faults.answer_corrupted,
+]
 
 # Each operation: what it does to a run in which `list` is LONG, `short` is [1], `count` is 5; and its answer.
 OPERATIONS: dict[str, tuple[Callable[[RunStore], Any], Any]] = {
@@ -59,6 +67,7 @@ AFTERWARDS: dict[str, dict[str, Any]] = {
     "increment with a token": {"count": 7},
     "complete": {"count": None, "list": None, "short": None},
 }
+PLAIN: dict[str, tuple[Callable[[RunStore], Any], Any]] = {"increment": (lambda store: store.increment("count"), 6)}
 REPEATABLE = sorted(set(OPERATIONS) - {"push", "push to a long list", "push_many"})
 
 
@@ -165,6 +174,42 @@ def test_a_plain_increment_that_cannot_have_counted_is_sent_again(fault: Fault, 
     store, injector = bench.faulty(run_id, fault)
     assert store.increment("count") == 6
     assert injector.sent == ["UpdateItem", "UpdateItem"]
+
+
+@pytest.mark.parametrize("name", ["increment", "push", "push with a token", "set", "delete"])
+def test_a_request_that_was_never_sent_has_not_happened(name: str, bench: Bench) -> None:
+    """Where no attempt got a connection, the error says that nothing was written."""
+    run_id = bench.fresh()
+    store, injector = bench.faulty(run_id, faults.request_lost, always=True)
+    with pytest.raises(UnavailableError, match="wrote nothing: try again") as raised:
+        (OPERATIONS | PLAIN)[name][0](store)
+    assert not raised.value.may_have_happened
+    assert injector.injected > 1
+    bench.check(run_id, {})
+
+
+@pytest.mark.parametrize("last", [faults.request_lost, faults.throttled], ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("first", AMBIGUOUS, ids=lambda fault: fault.__name__)
+def test_a_lost_answer_is_not_forgotten(first: Fault, last: Fault, bench: Bench) -> None:
+    """When a write's answer is lost and later attempts cannot have happened, the error still says that it may have."""
+    run_id = bench.fresh()
+    store, _ = bench.faulty(run_id, faults.one_after_another(first, last), always=True)
+    with pytest.raises(TransientError, match="The write may have happened") as raised:
+        store.push("short", 2)
+    assert raised.value.may_have_happened
+    assert type(raised.value) is (UnavailableError if last is faults.request_lost else ThrottledError)
+    assert bench.store(run_id).get("short") == ([1] if first is faults.server_error else [1, 2])
+
+
+@pytest.mark.parametrize("name", ["set over a long list", "set a long list", "delete a long list"])
+def test_a_throttled_transaction_is_sent_again(name: str, bench: Bench) -> None:
+    """A transaction cancelled for want of capacity is sent as often as one in conflict, before ThrottledError."""
+    run_id = bench.fresh()
+    store, injector = bench.faulty(run_id, faults.throttled_transaction, always=True)
+    with pytest.raises(ThrottledError, match="wrote nothing: try again"):
+        OPERATIONS[name][0](store)
+    assert injector.sent.count("TransactWriteItems") == 9
+    bench.check(run_id, {})
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

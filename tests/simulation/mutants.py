@@ -75,7 +75,7 @@ MUTANTS: dict[str, Mutant] = {
     "reading ignores an expiry": Mutant(
         "read", "head.expired(clock.now()):\n            return False", "head is None:\n            return False", "expiring"
     ),
-    "plain increments are sent again": Mutant("failures", "if not sending_once.get():", "if True:"),
+    "plain increments are sent again": Mutant("failures", "if write.once and error is not None:", "if False:"),
     "a completion leaves a page": Mutant("completion", "    for _ in range(_PASSES):", "    for _ in range(0):", "completing"),
 }  # fmt: skip
 SLOW = {

@@ -118,8 +118,9 @@ def test_a_table_of_another_schema(backend: Backend) -> None:
     )
     store = RunStore("run", table_name="other-schema", client=client)
     try:
-        with pytest.raises(ConfigurationError, match="Has the table the string keys run_id and key"):
-            store.set("key", "text")
+        for operation in OPERATIONS.values():
+            with pytest.raises(ConfigurationError, match="Has the table the string keys run_id and key"):
+                operation(store)
     finally:
         client.delete_table(TableName="other-schema")
 
