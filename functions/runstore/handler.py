@@ -199,9 +199,9 @@ def _report(told: "Event", started: float, failure: Exception | None = None) -> 
     else:
         logger.error("failed unexpectedly", exc_info=failure, extra=told | {"error": type(failure).__name__})
     metrics.add_dimension("operation", told["operation"])
-    metrics.add_metric("Duration", MetricUnit.Milliseconds, told["duration_ms"])
     metrics.add_metric("Requests", MetricUnit.Count, told.get("requests", 0))
-    metrics.add_metric("Errors", MetricUnit.Count, 0 if failure is None else 1)
     if failure is not None:
         metrics.add_metric(type(failure).__name__, MetricUnit.Count, 1)
+        if isinstance(failure, ConfigurationError) or not isinstance(failure, RunStoreError):
+            metrics.add_metric("Defects", MetricUnit.Count, 1)
     metrics.flush_metrics()

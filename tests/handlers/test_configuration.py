@@ -70,11 +70,12 @@ def test_variables_are_read(table: Table, call: Call, monkeypatch: pytest.Monkey
 def test_a_configuration_error_is_logged_as_one(
     table: Table, call: Call, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is an error of the deployment, not of the request, and is logged so."""
+    """It is an error of the deployment, not of the request: it is logged so, and counts as a defect."""
     monkeypatch.delenv("RUNSTORE_TABLE")
     with pytest.raises(ConfigurationError):
         call("get_value", runId=RUN, key="key")
-    (line,), _ = output.lines()
+    (line,), (metrics,) = output.lines()
     assert (line["level"], line["error"], line["operation"]) == ("ERROR", "ConfigurationError", "get_value")
+    assert metrics["Defects"] == [1.0]
     assert "RUNSTORE_TABLE" in line["reason"]
     assert table.items() == {}

@@ -94,19 +94,19 @@ def test_metrics_do_not_grow_with_runs_and_keys(table: Table, call: Call, output
     for line in metrics:
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert sorted(directive["Dimensions"][0]) == ["operation", "service"]
-        assert {metric["Name"] for metric in directive["Metrics"]} == {"Duration", "Requests", "Errors"}
-        assert (line["operation"], line["service"], line["Errors"]) == (function, "runstore", [0.0])
+        assert {metric["Name"] for metric in directive["Metrics"]} == {"Requests"}
+        assert (line["operation"], line["service"]) == (function, "runstore")
         assert line["Requests"][0] >= 1
     assert table.database.requests >= 2
 
 
 def test_failures_are_counted_by_name(table: Table, call: Call, output: Output) -> None:
-    """A failure counts as an error, and under the name of its class."""
+    """A failure counts under the name of its class; one that the caller can mend is no defect."""
     with pytest.raises(InvalidValueError):
         call("set_value", runId=RUN, key="key", value=float("nan"))
     (line,), (metrics,) = output.lines()
     assert (line["level"], line["error"]) == ("WARNING", "InvalidValueError")
-    assert (metrics["Errors"], metrics["InvalidValueError"]) == ([1.0], [1.0])
+    assert (metrics["InvalidValueError"], metrics.get("Defects")) == ([1.0], None)
     assert table.items() == {}
 
 
@@ -118,7 +118,8 @@ def test_what_nobody_expected_is_logged_with_its_trace(
     with pytest.raises(ZeroDivisionError):
         call("get_value", runId=RUN, key="key")
     (line,), (metrics,) = output.lines()
-    assert (line["level"], line["error"], metrics["ZeroDivisionError"]) == ("ERROR", "ZeroDivisionError", [1.0])
+    assert (line["level"], line["error"]) == ("ERROR", "ZeroDivisionError")
+    assert (metrics["ZeroDivisionError"], metrics["Defects"]) == ([1.0], [1.0])
     assert "Traceback" in line["exception"]
 
 
