@@ -125,7 +125,9 @@ def test_receipts_are_read_from_their_attributes() -> None:
     assert receipt_weight(None) == 0
 
 
-@pytest.mark.parametrize(("expires_at", "expired"), [(0, False), (99, True), (100, True), (101, False)])
+@pytest.mark.parametrize(("expires_at", "expired"), [(-1, True), (0, True), (99, True), (100, True), (101, False)])
 def test_an_item_expires_at_its_time(expires_at: int, expired: bool) -> None:  # noqa: FBT001 the expected answer
-    """It is absent from that second on; without a time it never is."""
-    assert Item(expires_at=expires_at).expired(100) == expired
+    """It is absent from that second on, as the condition of a write has it; without a time it never is."""
+    assert from_wire({"expires_at": {"N": str(expires_at)}}).expired(100) == expired
+    assert not from_wire({}).expired(100)
+    assert not Item().expired(100)
