@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from runstore import clock, expressions
 from runstore.answers import reading, take_as_it_is
-from runstore.errors import ConfigurationError, CounterRangeError, ThrottledError
+from runstore.errors import ConfigurationError, ThrottledError
 from runstore.failures import (
     CONDITION_FALSE,
     FAILURES,
@@ -22,6 +22,7 @@ from runstore.failures import (
     watch,
 )
 from runstore.items import LAST_SEGMENT, Item, from_wire, segment_key
+from runstore.values import out_of_range
 
 if TYPE_CHECKING:
     from typing import Any
@@ -144,10 +145,7 @@ class Table:
         except ConfigurationError as failure:
             if change.kind == "number" and codes(failure.__cause__) == INVALID:
                 self.get_raw(target.sort_key)  # which a table of another schema refuses too
-                raise CounterRangeError(
-                    "the counter's new value would not fit: DynamoDB keeps 38 significant digits and magnitudes "
-                    "from 1E-130 to below 1E+126. Nothing was written"
-                ) from failure.__cause__
+                raise out_of_range() from failure.__cause__
             raise
         wire = answer.get("Attributes" if done else "Item")
         return done, None if wire is None else from_wire(wire)

@@ -119,6 +119,14 @@ def encode_delta(delta: "Any") -> str:
     return number
 
 
+def out_of_range() -> CounterRangeError:
+    """Return the error for a counter whose new value DynamoDB's N cannot hold."""
+    return CounterRangeError(
+        f"the counter's new value would not fit: DynamoDB keeps {_DIGITS} significant digits and magnitudes "
+        f"from 1E{_LEAST} to below 1E+{_MOST + 1}. Nothing was written"
+    )
+
+
 def check_count(name: str, number: "Any") -> int:
     """Return `number`, a whole number from 0, or raise InvalidRequestError that names it."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 0:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from runstore import clock, names, values
 from runstore.append import mismatch
-from runstore.errors import CounterRangeError, InvalidRequestError
+from runstore.errors import InvalidRequestError
 from runstore.read import no_list
 from runstore.settings import Settings
 from runstore.store import Naming, RunStore
@@ -145,10 +145,7 @@ def _sum(number: Decimal, delta: str) -> Decimal:
     try:
         return _DIGITS.add(number, Decimal(delta))
     except DecimalException as failure:
-        raise CounterRangeError(
-            "the counter's new value would not fit: DynamoDB keeps 38 significant digits and magnitudes "
-            "from 1E-130 to below 1E+126. Nothing was written"
-        ) from failure
+        raise values.out_of_range() from failure
 
 
 def _value(entry: Entry) -> "JSON":
