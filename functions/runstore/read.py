@@ -116,7 +116,7 @@ def _elements(table: "Table", key: str, head: Item, first: Item, stop: int | Non
     on from there; all before it is final.
     """
     texts, last = list(first.items), first
-    if not first.closed:
+    if not first.closed or (stop is not None and stop <= first.length):
         return texts
     again = last.n + 1
     for _ in range(_TRIES):

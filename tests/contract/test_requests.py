@@ -104,6 +104,18 @@ def test_reading_a_long_list(priced: TablePlace, run_id: str) -> None:
         assert _cost(store, lambda: store.get_range("list", start, 5)) <= 8  # noqa: B023 called at once
 
 
+def test_the_beginning_of_a_long_list_is_read_by_one_request(priced: TablePlace, run_id: str) -> None:
+    """What the list's first item holds takes no more requests than a short list does, nor does nothing at all."""
+    store = priced.store(run_id)
+    store.push_many("list", range(3_000))
+    assert _cost(store, lambda: store.get_range("list", 0, 0)) == 1
+    assert _cost(store, lambda: store.get_range("list", 0, 1)) == 1
+    assert _cost(store, lambda: store.get_range("list", 3, 2)) == 1
+    assert store.get_range("list", 3, 2) == [3, 4]
+    assert _cost(store, lambda: store.get_range("list", 2_999, 1)) == 2
+    assert store.get_range("list", 2_999, 1) == [2_999]
+
+
 def test_replacing_a_long_list(priced: TablePlace, run_id: str) -> None:
     """Three requests: the refused one, the tail's, and the transaction."""
     store = priced.store(run_id)
