@@ -141,7 +141,8 @@ def _choose(variants: list[_Fields], event: "Event", operation: str) -> _Fields:
         if not any(name in fields.taken for fields in variants):
             raise InvalidRequestError(f"the field {name!r} is unknown: {takes}")
         if event[name] is None and name not in _NULLABLE:
-            raise InvalidRequestError(f"{name} is null: leave it out or give it a value; {takes}")
+            needed = all(name in fields.required for fields in variants if name in fields.taken)
+            raise InvalidRequestError(f"{name} is null: {'' if needed else 'leave it out or '}give it a value; {takes}")
     fitting = [fields for fields in variants if event.keys() <= set(fields.taken)]
     if not fitting:
         own = [name for name in event if not all(name in fields.taken for fields in variants)]
@@ -149,8 +150,16 @@ def _choose(variants: list[_Fields], event: "Event", operation: str) -> _Fields:
     for fields in fitting:
         if event.keys() >= fields.required:
             return fields
-    missing = " or ".join(sorted({name for fields in fitting for name in fields.required - event.keys()}))
-    raise InvalidRequestError(f"the field {missing} is missing: {takes}")
+    raise InvalidRequestError(f"{_missing(fitting, event)}: {takes}")
+
+
+def _missing(variants: list[_Fields], event: "Event") -> str:
+    """Say which fields the event lacks for every variant, and of which it lacks one, as each variant has its own."""
+    lacking = [name for name in variants[0].taken if all(name in fields.required - event.keys() for fields in variants)]
+    own = [name for fields in variants for name in fields.taken if name in fields.required - event.keys() - {*lacking}]
+    if own:
+        lacking.append(f"one of {', '.join(own)}")
+    return f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing"
 
 
 def _check_result(result: "Result") -> int:

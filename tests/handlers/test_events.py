@@ -114,7 +114,13 @@ def test_a_missing_field(table: Table, call: Call, function: str) -> None:
     for field in GOOD[function].keys() & REQUIRED:
         event = {name: value for name, value in GOOD[function].items() if name != field}
         _refused(table, call, function, event, InvalidRequestError, field, "is missing", f"{function} takes {{runId")
-    _refused(table, call, function, {}, InvalidRequestError, "runId", "is missing")
+    nothing = {
+        "complete_run": "runId is missing",
+        "set_value": "runId and key and value are missing",
+        "push_item": "runId and key and one of item, items are missing",
+    }
+    said = nothing.get(function, "runId and key are missing")
+    _refused(table, call, function, {}, InvalidRequestError, f"{said}: {function} takes {{runId")
 
 
 @pytest.mark.parametrize("function", OPERATIONS)
@@ -132,10 +138,11 @@ def test_null_where_there_must_be_a_value(table: Table, call: Call, function: st
     """Only value, item and elements may be null."""
     for field in GOOD[function].keys() - {"value", "item"}:
         event = {**GOOD[function], field: None}
-        _refused(table, call, function, event, InvalidRequestError, f"{field} is null", f"{function} takes")
+        do = "give it a value" if field in REQUIRED else "leave it out or give it a value"
+        _refused(table, call, function, event, InvalidRequestError, f"{field} is null: {do}; {function} takes")
     if function == "push_item":
         event = {"runId": RUN, "key": "list", "items": None}
-        _refused(table, call, function, event, InvalidRequestError, "items is null")
+        _refused(table, call, function, event, InvalidRequestError, "items is null: give it a value")
 
 
 @pytest.mark.parametrize("function", [*OPERATIONS, "retire_run"])
@@ -224,7 +231,9 @@ def test_item_and_items_exclude_each_other(table: Table, call: Call) -> None:
     """One element or several, not both, and not neither."""
     event = {"runId": RUN, "key": "list", "item": 1, "items": [2]}
     _refused(table, call, "push_item", event, InvalidRequestError, "item and items exclude each other", "or {runId")
-    _refused(table, call, "push_item", {"runId": RUN, "key": "list"}, InvalidRequestError, "item or items is missing")
+    _refused(
+        table, call, "push_item", {"runId": RUN, "key": "list"}, InvalidRequestError, "one of item, items is missing"
+    )
 
 
 def test_a_result_that_fits_no_state(table: Table, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
