@@ -31,7 +31,7 @@ NODE_STAMP := $(NODE_TOOLS)/installed
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: $(STAMP) ## Run the example workflow on a local stack (ORDER=file.json, ITEMS=500, WORKFLOW=name)
@@ -40,6 +40,10 @@ demo: $(STAMP) ## Run the example workflow on a local stack (ORDER=file.json, IT
 .PHONY: local
 local: $(STAMP) ## Keep a local stack up; prints how to point boto3 and the AWS CLI at it
 	@$(BIN)/python -m infra.local
+
+.PHONY: sam-local
+sam-local: $(STAMP) $(SAM_STAMP) ## Prepare `sam local invoke`: build, DynamoDB Local in Docker, table, environment
+	@PATH="$(abspath $(BIN)):$$PATH" SAM_CLI_TELEMETRY=0 $(BIN)/python -m infra.local.sam
 
 ##@ Test it
 
