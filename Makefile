@@ -59,14 +59,16 @@ test-sam: $(STAMP) $(SAM_STAMP) ## Run the functions with SAM local, in containe
 test-terraform: $(STAMP) ## Deploy the Terraform module to a local stack, and compare it with the template
 	@$(BIN)/python -m pytest -m terraform -p no:randomly $(PYTEST_ARGS)
 
+# Whose figures are published; the long forms of other tests run after them.
+PROOFS := tests/simulation tests/concurrency tests/faults tests/properties tests/e2e/test_killed_workers.py
+
 .PHONY: prove
 prove: $(STAMP) ## Run the proofs at full length, and put what was tried into docs/guarantees.md
 	@mkdir -p .cache && rm -f .cache/proof.jsonl
 	@PROOF_RECORD=$(CURDIR)/.cache/proof.jsonl $(BIN)/python -m pytest -n $(WORKERS) -m 'prove or not sam' \
-	  tests/simulation tests/concurrency tests/faults tests/properties $(PYTEST_ARGS)
+	  $(PROOFS) $(PYTEST_ARGS)
 	@$(BIN)/python -m tests.proofs .cache/proof.jsonl docs/guarantees.md
-	@$(BIN)/python -m pytest -n $(WORKERS) -m prove --ignore=tests/simulation --ignore=tests/concurrency \
-	  --ignore=tests/faults --ignore=tests/properties $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m prove $(addprefix --ignore=,$(PROOFS)) $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure speed and cost on DynamoDB Local, beside their targets

@@ -72,7 +72,7 @@ def failures(stack: LocalStack, execution: Execution) -> Counter[str]:
     return Counter(event["taskFailedEventDetails"]["error"] for event in events if event["type"] == "TaskFailed")
 
 
-@pytest.mark.parametrize("branches", [30, pytest.param(1_000, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("branches", [30, pytest.param(150, marks=pytest.mark.prove)])
 def test_branches_whose_processes_are_killed_count_once(mortal: LocalStack, graves: Path, branches: int) -> None:
     """Results and counter of a fan-out are exact, whatever a killed process had already written; nothing is left."""
     before = len(list(graves.iterdir()))
@@ -90,6 +90,19 @@ def test_branches_whose_processes_are_killed_count_once(mortal: LocalStack, grav
     assert killed > branches / 4
     assert {grave.read_text() for grave in graves.iterdir()} == {BEFORE, AFTER}
     record(branches_of_executions=branches, killed_function_processes=killed)
+
+
+@pytest.mark.prove
+def test_1000_branches_lose_nothing(stack: LocalStack) -> None:
+    """A thousand branches push and count at the same time: all are there, in one execution, and nothing is left."""
+    with machine(stack, "fan-out", fan_out(stack)) as deployed:
+        execution = deployed.run(order(1_000, "thousand"))
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert execution.output["processedCount"] == 1_000
+    assert len({result["id"] for result in execution.output["results"]}) == 1_000
+    assert len(execution.output["results"]) == 1_000
+    assert stack.items(execution.arn) == []
+    record(branches_of_executions=1_000)
 
 
 def test_without_tokens_the_same_deaths_count_twice(mortal: LocalStack) -> None:
