@@ -17,7 +17,7 @@ from runstore.workflow.handler import make_handler
 from tests.simulation.client import Direct, SimulatedClient
 from tests.simulation.database import Database
 from tests.simulation.wire import Request
-from tests.workflow.stepfunctions.execution import Execution, StepFunctions
+from tests.workflow.stepfunctions.execution import MAX_STATE, Execution, StepFunctions
 from tests.workflow.stepfunctions.loop import Loop
 from tests.workflow.stepfunctions.paths import StatesError
 
@@ -77,6 +77,12 @@ class Machine:
             raise StatesError(type(error).__name__, json.dumps(cause)) from error
         if wanted:
             raise StatesError(wanted[1:], "injected after the function had run")
+        try:
+            written = json.dumps(answer, ensure_ascii=False).encode()  # as Lambda's runtime does, from Python 3.12 on
+        except UnicodeEncodeError as error:
+            raise StatesError("Runtime.ExitError", ascii(error)) from error
+        if len(written) > MAX_STATE:
+            raise StatesError("States.DataLimitExceeded", f"{len(written)} bytes")
         return answer
 
     def run(self, data: Any = None, headers: Any = None) -> Execution:

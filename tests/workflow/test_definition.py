@@ -166,6 +166,15 @@ def test_a_step_schedules_at_most_10000(schedule: Schedule) -> None:
         schedule.add(0, "ship", None)
 
 
+def test_what_a_step_schedules_has_a_limit_in_bytes() -> None:
+    """Payloads of 16 MB in all are taken, and the call that goes beyond raises."""
+    schedule = Schedule(Plain.__runstore_workflow__, Limits(8_000_002, 864_000), lambda: 0.0)
+    schedule.add(0, "ship", "x" * 7_999_998)
+    schedule.add(0, "ship", "x" * 7_999_998)
+    with pytest.raises(SchedulingError, match="16,000,000 bytes in all, and step 3"):
+        schedule.add(0, "ship", None)
+
+
 def test_hooks_cannot_schedule() -> None:
     """A hook that schedules raises at the call."""
     store = StepStore(InMemoryRunStore(), "on_workflow_complete")

@@ -1,6 +1,7 @@
 """What fails and what comes of it: retries, final failures, hooks and lost answers, in simulated time."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,7 +74,12 @@ def test_a_lost_answer_neither_repeats_nor_loses_a_step(error: str, machine: Mac
 
 
 @pytest.mark.parametrize(
-    ("error", "named"), [("States.Timeout", "StepTimeoutError"), ("Runtime.ExitError", "StepCrashedError")]
+    ("error", "named"),
+    [
+        ("States.Timeout", "StepTimeoutError"),
+        ("Sandbox.Timedout", "StepTimeoutError"),
+        ("Runtime.ExitError", "StepCrashedError"),
+    ],
 )
 def test_a_step_that_never_answers_is_tried_as_often_as_it_may(error: str, named: str, machine: Machine) -> None:
     """Time-outs and crashes are attempts that failed: after the last one the run fails with an error that says so."""
@@ -89,8 +95,9 @@ def test_trouble_of_the_service_is_waited_out(machine: Machine) -> None:
     seen: Counter[str] = Counter()
 
     def meddle(event: dict[str, Any]) -> str | None:
-        seen[str(event)] += 1
-        return "Lambda.TooManyRequestsException" if seen[str(event)] <= 2 else None
+        task = str(event | {"retries": 0})
+        seen[task] += 1
+        return "Lambda.TooManyRequestsException" if seen[task] <= 2 else None
 
     machine.meddle = meddle
     assert machine.run(["a", "b"]).output == {"names": ["a", "b"], "works": 2, "afters": 2}
@@ -104,9 +111,10 @@ def test_a_task_whose_answer_is_lost_is_done_once(task: str, machine: Machine) -
     lost: list[str] = []
 
     def meddle(event: dict[str, Any]) -> str | None:
-        if event["do"] != task or event.get("execution", "") in lost:
+        asked = str(event | {"retries": 0})
+        if event["do"] != task or asked in lost:
             return None
-        lost.append(event["execution"])
+        lost.append(asked)
         return "+Lambda.ServiceException"
 
     machine.meddle = meddle
@@ -135,9 +143,13 @@ def test_a_hook_that_raises_changes_nothing(hook: str, machine: Machine, monkeyp
         assert (execution.status, execution.error) == ("FAILED", "ValueError")
 
 
-@pytest.mark.parametrize("output", [{"when": object()}, "x" * 200_000])
+@pytest.mark.parametrize(
+    "output",
+    [{"when": object()}, "x" * 200_000, [1] * 94_000, "\ud800"],
+    ids=["no JSON", "too large", "too large with the spaces that Lambda writes", "lone surrogate"],
+)
 def test_an_output_that_is_no_state_is_dropped(output: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A completion hook that returns what is not JSON, or too much of it, is a hook that failed."""
+    """A completion hook that returns what is not JSON, or what Lambda cannot hand to a state, is a hook that failed."""
     monkeypatch.setattr(Shaky, "on_workflow_complete", lambda _self, _api: output)
     execution = machine.run(["a"])
     assert (execution.status, execution.output) == ("SUCCEEDED", None)
@@ -168,3 +180,21 @@ def test_an_input_that_is_none_fails_at_once(given: Any, machine: Machine) -> No
     assert (execution.status, execution.error) == ("FAILED", "InvalidEventError")
     assert "data" in execution.cause
     assert machine.items(execution) == []
+
+
+def test_a_step_that_is_gone_fails_with_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that a deployment has removed is told of when it is due, and has the time that every step has."""
+    machine = Machine(Shaky, monkeypatch)
+    machine.meddle = lambda event: (
+        monkeypatch.setattr(Shaky, "__runstore_workflow__", replace(definition, steps=without))
+        if event["do"] == "begin" and event["input"].get("child")
+        else None
+    )
+    definition = Shaky.__runstore_workflow__
+    without = {name: options for name, options in definition.steps.items() if name != "work"}
+    execution = machine.run(["a", "b"])
+    assert execution.error == "InvalidActionError"
+    assert "no step 'work' any more" in execution.cause
+    assert {event["state"]["next"]["step"]["timeout"] for event in machine.invocations if event["do"] == "step"} == {
+        900
+    }

@@ -118,6 +118,13 @@ def test_a_final_failure_ends_the_run(failure: Any, name: str, attempts: int) ->
     assert "customerId" in result.state
 
 
+def test_an_errors_text_is_what_a_state_can_hold() -> None:
+    """A lone surrogate in an error's text is told escaped: what holds it in production is strict UTF-8."""
+    result = run_workflow(SendEmailWorkflow, {"customer": {"id": 1}}, failures={"send_email": ValueError("\ud800")})
+    assert result.error is not None
+    assert result.error.message == "\\ud800"
+
+
 def test_random_orders_differ_and_can_be_repeated() -> None:
     """Branches that are due together run in an order that the seed decides, or a function of the test."""
     order = {"customer": {"id": 1}, "line_items": [{"id": number} for number in range(9)]}

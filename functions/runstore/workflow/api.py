@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runstore.workflow.stepstore import StepStore
 
 MAX_SCHEDULED = 10_000  # by one step; a wider fan-out is two steps deep
+MAX_SCHEDULED_BYTES = 16_000_000  # by one step: one partition takes about 1 MB a second
 
 
 class StepLogger(Protocol):
@@ -60,6 +61,7 @@ class Schedule:
     def __init__(self, definition: "Definition", limits: Limits, now: Callable[[], float] = time.time) -> None:
         self._definition, self._limits, self._now = definition, limits, now
         self.steps: list[Scheduled] = []
+        self._bytes = 0
 
     def add(self, delay: "Any", action: "Any", payload: "Any") -> None:
         """Add a step after checking everything about it."""
@@ -76,6 +78,13 @@ class Schedule:
                 "of its start, and its state within RUNSTORE_TTL_DAYS"
             )
         text, size = encode(payload, "payload", self._limits.max_payload_bytes)
+        if self._bytes + size > MAX_SCHEDULED_BYTES:
+            raise SchedulingError(
+                f"what one step schedules has payloads of at most {MAX_SCHEDULED_BYTES:,} bytes in all, and step "
+                f"{len(self.steps) + 1:,} exceeds that: keep the data elsewhere and pass references, or schedule steps "
+                "that schedule the rest"
+            )
+        self._bytes += size
         self.steps.append(Scheduled(name, due, text, size))
 
 
@@ -115,7 +124,7 @@ class StepApi:
             InvalidActionError: There is no such step.
             InvalidValueError: The payload is not JSON.
             ValueTooLargeError: The payload is too large: store it elsewhere and pass a reference.
-            SchedulingError: More than 10,000 steps from one step.
+            SchedulingError: More than 10,000 steps from one step, or more than 16,000,000 bytes of payloads.
         """
         self._schedule.add(delay, action, payload)
 

@@ -1,9 +1,11 @@
 """One attempt of a step or a hook, in the state machine and in tests alike."""
 
+import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstore.errors import InvalidRequestError
+from runstore.errors import InvalidRequestError, ValueTooLargeError
 from runstore.values import encode
 from runstore.workflow.api import HookApi, StepApi, StepLogger
 from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from runstore.workflow.base import Workflow
 
 MAX_MESSAGE = 8_000  # characters of an error's text: Step Functions keeps 32,768 of the cause around it
+_ESCAPES = sys.version_info < (3, 12)  # Lambda's runtime writes what is not ASCII as \uXXXX
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Failure:
 
     name: str
     message: str
-    permanent: bool
+    permanent: bool = False
 
 
 def run_step(workflow: "type[Workflow]", action: str, data: "Any", headers: "Any", api: "StepApi") -> Failure | None:
@@ -41,11 +44,28 @@ def run_step(workflow: "type[Workflow]", action: str, data: "Any", headers: "Any
 def complete_hook(workflow: "type[Workflow]", store: StepStore, logger: StepLogger) -> str:
     """Call the completion hook; return the JSON of its output, null if it failed."""
     try:
-        output = workflow().on_workflow_complete(HookApi(store, logger=logger))
-        return encode(output, f"the output of {COMPLETE_HOOK}", MAX_STATE)[0]
+        return _output(workflow().on_workflow_complete(HookApi(store, logger=logger)))
     except Exception:  # a user's code may raise anything, and it changes nothing about the run
         logger.exception("%s failed: the run succeeds all the same, without output", COMPLETE_HOOK)
         return "null"
+
+
+def _output(output: "Any") -> str:
+    """Return the JSON of what the completion hook returned, if Lambda's runtime can write it and a state can hold it.
+
+    Raises UnicodeEncodeError for lone surrogates: the runtime writes strict UTF-8.
+    """
+    text, _ = encode(output, f"the output of {COMPLETE_HOOK}", MAX_STATE)
+    value = json.loads(text)
+    size = len(json.dumps(value, ensure_ascii=False).encode())  # with a space after each comma and colon
+    if _ESCAPES:
+        size = len(json.dumps(value))
+    if size > MAX_STATE:
+        raise ValueTooLargeError(
+            f"the output of {COMPLETE_HOOK} has {size:,} bytes as Lambda writes it, at most {MAX_STATE:,} are allowed: "
+            "store it elsewhere (in S3, for example) and return a reference to it"
+        )
+    return text
 
 
 def error_hook(workflow: "type[Workflow]", failure: StepFailure, store: StepStore, logger: StepLogger) -> None:
@@ -60,6 +80,6 @@ def failure_of(error: Exception) -> Failure:
     """Return how an exception is recorded and reported."""
     return Failure(
         type(error).__name__,
-        str(error)[:MAX_MESSAGE],
+        str(error)[:MAX_MESSAGE].encode(errors="backslashreplace").decode(),  # strict UTF-8, as a state is
         permanent=isinstance(error, (PermanentError, InvalidRequestError)),
     )

@@ -98,10 +98,6 @@ class Definition:
     name: str
     steps: Mapping[str, StepOptions]
 
-    def options(self, action: str) -> StepOptions:
-        """Return the options of a step that is known to be one."""
-        return self.steps[action]
-
     def check_action(self, action: "Any") -> str:
         """Return `action` if a step can schedule it, or raise InvalidActionError, which names the steps."""
         if isinstance(action, str) and action in self.steps and action != START:

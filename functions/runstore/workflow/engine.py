@@ -14,9 +14,9 @@ from runstore.values import encode
 from runstore.workflow import machine
 from runstore.workflow.api import Limits, Schedule, StepApi, StepLogger
 from runstore.workflow.attempt import Failure, complete_hook, error_hook, run_step
-from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK, START, Definition
+from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK, START, Definition, StepOptions
 from runstore.workflow.durations import YEAR
-from runstore.workflow.errors import RunEndedError, StepFailure
+from runstore.workflow.errors import InvalidActionError, RunEndedError, StepFailure
 from runstore.workflow.events import Event, child_failure, execution_input
 from runstore.workflow.records import Outcome, Records, Run
 from runstore.workflow.stepstore import AnyRunStore, StepStore
@@ -51,13 +51,13 @@ class Engine:
 
     def begin(self, event: Event) -> "State":
         """Return the branches of an execution: of a run's root, of one that goes on, or of a fan-out."""
-        run: State = {"id": event.run_id, "epoch": event.own_epoch}
+        run: State = {"id": event.run_id, "epoch": event.own_epoch, "version": machine.VERSION}
         if event.child is None:
             kind, items = "root", [self._start(event)]
         elif "chain" in event.child:
             kind, items = "branches", [machine.with_budget(event.child["chain"], 1, calls=event.child["calls"])]
         else:
-            kind, items = self._fan(event.child["fan"])
+            kind, items = self._fan(event.child["fan"], event.epoch)
         if kind != "tree":
             items = [{"do": "wait", "then": "end", "step": step, "epoch": event.epoch} for step in items]
         return {"run": run, "kind": kind, "items": items, "result": {"next": machine.END}, "output": {"value": None}}
@@ -72,16 +72,17 @@ class Engine:
             event.epoch,
         )
         nonce = "input"
-        if size > machine.DATA_IN_STATE:
+        payload: State = {"data": data} if machine.fits_state(text, size) else {"ref": nonce}
+        if "ref" in payload:
             self.records.put_payload("1", nonce, text)
-        payload: State = {"data": data} if size <= machine.DATA_IN_STATE else {"ref": nonce}
-        step = machine.new_step("1", START, machine.timestamp(began), self.definition.options(START).timeout, payload)
+        step = machine.new_step("1", START, machine.timestamp(began), self.definition.steps[START].timeout, payload)
         return machine.with_budget(step, 1)
 
-    def _fan(self, fan: "State") -> "tuple[str, list[State]]":
+    def _fan(self, fan: "State", epoch: int) -> "tuple[str, list[State]]":
         first, last = fan["from"], fan["to"]
         if last - first > machine.WIDTH:
-            return "tree", [{"child": {"fan": fan | {"from": a, "to": b}}} for a, b in machine.parts(first, last)]
+            parts = machine.parts(first, last)
+            return "tree", [machine.call({"fan": fan | {"from": a, "to": b}}, epoch) for a, b in parts]
         if fan["count"] > machine.WIDTH:
             entries = self.records.entries(fan["of"], fan["nonce"], first)
         else:
@@ -97,9 +98,9 @@ class Engine:
 
     def _new_step(self, step_id: str, entry: "list[Any]", nonce: str) -> "State":
         action, due, *payload = entry
-        timeout = self.definition.options(action).timeout if action in self.definition.steps else 1
+        options = self.definition.steps.get(action, StepOptions())  # a step that is gone is told of when it is due
         carried: State = {"data": payload[0]} if payload else {"ref": nonce}
-        return machine.new_step(step_id, action, machine.timestamp(due), timeout, carried)
+        return machine.new_step(step_id, action, machine.timestamp(due), options.timeout, carried)
 
     # ------------------------------------------------------------------ Step
 
@@ -110,41 +111,41 @@ class Engine:
         ended = self._enter(run, epoch)
         if ended is not None or run is None:
             return event.answer({"do": "fail", "then": "end", "step": step, "epoch": epoch, "error": ended})
-        waited = event.next["do"] == "wait"
+        spent = machine.spent(step, waited=event.next["do"] == "wait", retries=event.retries)
         if outcome is None:
             schedule = Schedule(self.definition, Limits(self.settings.max_value_bytes, run.until), self.now)
             failure = self._attempt(step, run, schedule)
             if failure is not None:
-                return event.answer(self._failed_attempt(step, failure, epoch, waited=waited))
+                return event.answer(self._failed_attempt(spent, failure, epoch))
             outcome = self._record(step["id"], schedule)
-        return event.answer(self._after(machine.spent(step, waited=waited), outcome, epoch))
+        return event.answer(self._after(spent, outcome, epoch))
 
     def _enter(self, run: Run | None, epoch: int) -> "State | None":
         """Return why a step of this epoch must not run any more; None if it may."""
         if run is None:
             return _ended("the run is over: its state has been deleted")
         if epoch > run.epoch and epoch > run.ended:
-            self.records.begin_epoch(epoch)
-            return None
+            # Another step may have begun the epoch meanwhile, and even failed in it: what it has written counts.
+            return None if self.records.begin_epoch(epoch) else self._enter(self.records.run(), epoch)
         if epoch < run.epoch or epoch <= run.ended:
             return _ended("the run's execution has been stopped, or has been redriven since")
         if run.failure is not None:
-            return {"name": run.failure.name, "message": run.failure.message, "ended": True}
+            return {"name": run.failure.name, "message": run.failure.message}
         return None
 
     def _attempt(self, step: "State", run: Run, schedule: Schedule) -> Failure | None:
         if step["action"] not in self.definition.steps:
             message = f"{self.definition.name} has no step {step['action']!r} any more: it was deployed anew meanwhile"
-            return Failure("InvalidActionError", message, permanent=True)
+            return Failure(InvalidActionError.__name__, message, permanent=True)
         data = self.records.payload(step["id"], step["ref"]) if "ref" in step else step["data"]
         store = StepStore(self.store, step["id"])
         api = StepApi(store, schedule, step_id=step["id"], attempt=step["attempt"], logger=self.logger)
         return run_step(self.workflow, step["action"], data, run.headers, api)
 
-    def _failed_attempt(self, step: "State", failure: Failure, epoch: int, *, waited: bool) -> "State":
+    def _failed_attempt(self, step: "State", failure: Failure, epoch: int) -> "State":
         options = self.definition.steps.get(step["action"])
         if options is not None and step["attempt"] < options.attempts and not failure.permanent:
-            return self._again(machine.spent(step, waited=waited), options.wait_after(step["attempt"]), epoch)
+            return self._again(step, options.wait_after(step["attempt"]), epoch)
         error = {"name": failure.name, "message": failure.message}
         return {"do": "fail", "then": "end", "step": step, "epoch": epoch, "error": error}
 
@@ -159,7 +160,7 @@ class Engine:
             ids = [machine.following_id(step_id)]
         else:
             ids = [machine.branch_id(step_id, index) for index in range(count)]
-        return self.records.record_outcome(step_id, schedule.steps, ids, machine.DATA_IN_STATE)
+        return self.records.record_outcome(step_id, schedule.steps, ids)
 
     def _after(self, step: "State", outcome: Outcome, epoch: int) -> "State":
         if outcome.count == 0:
@@ -186,25 +187,27 @@ class Engine:
                 self._error_hook(run.failure)
             return run.failure
         if branch.get("epoch", 0) < epoch:
-            return event.answer(self._given_back(branch, epoch))
+            return event.answer(self._given_back(branch, epoch, event.retries))
         step = branch.get("step") or {"id": "", "action": "", "attempt": 0}
         failure = _reported(branch) or child_failure(event.error)
         options = self.definition.steps.get(step["action"])
-        if "error" not in branch and options is not None and step["attempt"] < options.attempts:
-            spent = machine.spent(step, waited=branch["do"] == "wait", failed=True)
+        may_go_on = "error" not in branch and not event.not_started
+        if may_go_on and options is not None and step["attempt"] < options.attempts:
+            spent = machine.spent(step, waited=branch["do"] == "wait", retries=event.retries, failed=True)
             return event.answer(self._again(spent, options.wait_after(step["attempt"]), epoch))
         if run is not None and run.epoch <= epoch and run.ended < epoch:
-            told = StepFailure(failure.name, failure.message, step["action"], step["id"], step["attempt"])
+            attempts = step["attempt"] - event.not_started
+            told = StepFailure(failure.name, failure.message, step["action"], step["id"], attempts)
             recorded = self.records.fail_run(told, epoch)
             self._error_hook(recorded)
             return recorded
         return failure
 
-    def _given_back(self, branch: "State", epoch: int) -> "State":
+    def _given_back(self, branch: "State", epoch: int, retries: int) -> "State":
         if "child" in branch:
             return machine.call(branch["child"], epoch)
-        step = machine.spent(branch["step"], waited=branch["do"] == "wait", failed=True) | {"attempt": 1}
-        return machine.go_on(step, self.now(), epoch)
+        step = machine.spent(branch["step"], waited=branch["do"] == "wait", retries=retries, failed=True)
+        return machine.go_on(step | {"attempt": 1}, self.now(), epoch)
 
     def _error_hook(self, failure: StepFailure) -> None:
         if self.records.begin_hook(ERROR_HOOK)[0]:
@@ -227,8 +230,8 @@ class Engine:
 def _reported(branch: "State") -> Failure | None:
     """Return the failure that a step's own task has reported; None for what Step Functions caught."""
     error = branch.get("error")
-    return None if error is None else Failure(error["name"], error["message"], permanent=True)
+    return None if error is None else Failure(error["name"], error["message"])
 
 
 def _ended(message: str) -> "State":
-    return {"name": RunEndedError.__name__, "message": message, "ended": True}
+    return {"name": RunEndedError.__name__, "message": message}

@@ -29,7 +29,7 @@ class InvalidActionError(InvalidRequestError):
 
 
 class SchedulingError(InvalidRequestError):
-    """Hooks cannot schedule, and one step schedules at most 10,000 others."""
+    """Hooks cannot schedule; one step schedules at most 10,000 others, with 16,000,000 bytes of payloads in all."""
 
 
 class InvalidEventError(InvalidRequestError):
@@ -53,7 +53,7 @@ class PermanentError(Exception):
 
 
 class StepTimeoutError(Exception):
-    """The error of a step whose last attempt ran longer than its `timeout`."""
+    """The error of a step whose last attempt ran longer than its `timeout`, or than its Lambda function may."""
 
 
 class StepCrashedError(Exception):

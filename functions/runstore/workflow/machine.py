@@ -7,6 +7,9 @@ A branch carries `next`, which its Choice state looks at:
     then    "call" when the branch goes on in another child of whoever started this execution, else "end"
     epoch   how often the run had been redriven when this was written
 
+`run` names the run: its id, how often it had been redriven when this execution started, and the version of what is
+described here. A package reads the state that its own version has written and the one before.
+
 A child execution takes `child`: {"chain": step, "calls": n}, one branch that goes on, or {"fan": {...}}, a range of
 what one step scheduled.
 """
@@ -23,12 +26,13 @@ State: TypeAlias = "dict[str, Any]"
 WIDTH = 40  # branches of one execution: an inline Map runs about 40 iterations at once
 DATA_IN_STATE = 512  # bytes of JSON; a larger payload stays in a record
 MAX_STATE = 190_000  # bytes of what starts a run, and of what the completion hook returns: a state stays below 200,000
+VERSION = 1  # of the state and the records; 0 said nothing of a version
 
 # History events. A loop is Wait (2), Step (5) and Route (2), a failed one also Failed (5) and Route (2); a call is
-# Child (6) and Route (2). Step Functions ends an execution at 25,000 events: one plans for 12,000 at most, and leaves
-# the rest to redrives.
+# Child (6) and Route (2). A try of a task that is repeated costs 3. Step Functions ends an execution at 25,000 events:
+# one plans for 12,000 at most, and leaves the rest to redrives and to what repeats the last task of a branch.
 _EVENTS = 10_400
-_LOOP, _LOOP_WITHOUT_WAIT, _FAILED, _CALL = 9, 7, 7, 8
+_LOOP, _LOOP_WITHOUT_WAIT, _FAILED, _CALL, _RETRY = 9, 7, 7, 8, 3
 _LEAST = _LOOP + _FAILED
 _CALLS_ALONE, _CALLS_LEAST = 100, 12
 _LONGEST_ID = 120  # characters: a sort key has room for 1,024 bytes
@@ -46,6 +50,11 @@ def timestamp(seconds: float) -> str:
 def epoch_seconds(text: str) -> float:
     """Return a timestamp's epoch seconds."""
     return datetime.fromisoformat(text).timestamp()
+
+
+def fits_state(payload: str, size: int) -> bool:
+    """Return whether a payload of `size` bytes of JSON may be in the state; no state can carry a lone surrogate."""
+    return size <= DATA_IN_STATE and "\\ud" not in payload
 
 
 def following_id(step_id: str) -> str:
@@ -78,9 +87,9 @@ def with_budget(step: State, width: int, *, calls: int | None = None) -> State:
     return step | {"events": _EVENTS // width - _CALL * least, "calls": least, "back": False}
 
 
-def spent(step: State, *, waited: bool, failed: bool = False) -> State:
+def spent(step: State, *, waited: bool, retries: int, failed: bool = False) -> State:
     """Return a step with the events of its last loop taken off its branch's budget."""
-    cost = (_LOOP if waited else _LOOP_WITHOUT_WAIT) + (_FAILED if failed else 0)
+    cost = (_LOOP if waited else _LOOP_WITHOUT_WAIT) + (_FAILED if failed else 0) + _RETRY * retries
     return step | {"events": step["events"] - cost}
 
 

@@ -4,7 +4,7 @@
     run       GS run                            value: {headers, until}; number: the epoch; sealed: how it failed
     outcome   GS step GS <id>                   value: what the step scheduled; only the first one written counts
     fan       GS fan GS <id> GS <nonce> GS <n>  value: the nth 40 of a wide fan-out
-    payload   GS data GS <id> GS <nonce>        value: a step's data, when it is too large for the state
+    payload   GS data GS <id> GS <nonce>        value: a step's data, when it does not fit the state
     hook      GS hook GS <name>                 that the hook has started; value: what it returned
 
 The epoch is how often the execution has been redriven. The first step of an epoch notes it in the run record; from
@@ -15,20 +15,28 @@ that of the attempt that wrote it: what other attempts have prepared is read by 
 import json
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runstore import clock
+from runstore.errors import TransientError
 from runstore.expressions import ABSENT
 from runstore.items import GROUP_SEPARATOR
 from runstore.workflow.errors import RunEndedError, StepFailure
-from runstore.workflow.machine import WIDTH
+from runstore.workflow.machine import WIDTH, fits_state
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from runstore.items import Wire
     from runstore.table import Table
     from runstore.workflow.api import Scheduled
+
+_Request = TypeVar("_Request")
+_Answer = TypeVar("_Answer")
+
+_BATCH = 25  # records: as many as BatchWriteItem takes
+_PAUSES = (0.5, 1.0, 2.0)  # seconds
 
 _RUN = f"{GROUP_SEPARATOR}run"
 _PRESENT = "attribute_exists(#run_id)"
@@ -89,11 +97,14 @@ class Records:
         run, outcome = self._table.get_both(_RUN, _key("step", step_id))
         return _run(run), _outcome(outcome)
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Note that the execution has been redriven: what its end did to the run no longer counts."""
+    def begin_epoch(self, epoch: int) -> bool:
+        """Note that the execution has been redriven: what its end did to the run no longer counts.
+
+        Returns False if another step has noted it, or retire_run that this epoch has ended too.
+        """
         expires_at, order = self._table.expires_at(), 2 * epoch
         values = {"number": _number(epoch), "expires_at": _number(expires_at), "retired": _number(order)}
-        self._table.update(self._table.update_request(_RUN, _BEGIN_EPOCH, _EARLIER_EPOCH, **values))
+        return self._table.update(self._table.update_request(_RUN, _BEGIN_EPOCH, _EARLIER_EPOCH, **values))
 
     def fail_run(self, failure: StepFailure, epoch: int) -> StepFailure:
         """Record how the run has failed and return that, or the failure that was recorded first. Up to two requests."""
@@ -111,30 +122,32 @@ class Records:
         """Return a step's outcome."""
         return _outcome(self._table.get_raw(_key("step", step_id)))
 
-    def record_outcome(self, step_id: str, scheduled: "list[Scheduled]", ids: list[str], in_state: int) -> Outcome:
+    def record_outcome(self, step_id: str, scheduled: "list[Scheduled]", ids: list[str]) -> Outcome:
         """Record what a step has scheduled and return it, or what was recorded first.
 
-        One request, and before it one for each payload of more than `in_state` bytes and, beyond 40 steps, one for
-        every 40.
+        One request. Before it one for every 25 further records: one for each payload that does not fit the state, and
+        beyond 40 steps one for every 40. What DynamoDB refuses for the moment is sent again for some seconds: given up,
+        it would be the step itself that runs again.
         """
-        nonce = ""
-        if len(scheduled) > WIDTH or any(step.size > in_state for step in scheduled):
-            nonce = secrets.token_urlsafe(6)
-        entries = []
+        nonce, entries, before = secrets.token_urlsafe(6), [], []
         for step_id_of, step in zip(ids, scheduled, strict=True):
-            payload = f",{step.payload}" if step.size <= in_state else ""
-            if not payload:
-                self.put_payload(step_id_of, nonce, step.payload)
+            payload = f",{step.payload}"
+            if not fits_state(step.payload, step.size):
+                before.append(self._request(_key("data", step_id_of, nonce), step.payload))
+                payload = ""
             due = int(step.due * 1000) / 1000  # never later than it was asked for, also when it is read back
             entries.append(f'["{step.action}",{due:.3f}{payload}]')
         if len(entries) > WIDTH:
             for n, start in enumerate(range(0, len(entries), WIDTH)):
                 value = f"[{','.join(entries[start : start + WIDTH])}]"
-                self._table.put(self._table.put_request(_fan_key(step_id, nonce, n), {"value": {"S": value}}))
+                before.append(self._request(_fan_key(step_id, nonce, n), value))
             entries = []
-        value = f'{{"n":{len(scheduled)},"nonce":"{nonce}","steps":[{",".join(entries)}]}}'
+        for start in range(0, len(before), _BATCH):
+            _patiently(self._table.batch_put, before[start : start + _BATCH])
+        value = f'{{"n":{len(scheduled)},"nonce":"{nonce if before else ""}","steps":[{",".join(entries)}]}}'
         attributes = {"value": {"S": value}}
-        done, first = self._table.put(self._table.put_request(_key("step", step_id), attributes, ABSENT))
+        request = self._table.put_request(_key("step", step_id), attributes, ABSENT)
+        done, first = _patiently(self._table.put, request)
         outcome = _outcome(attributes if done else first)
         if outcome is None:  # deleted between the refusal and the reading: the run is over
             return Outcome(0, "", [])
@@ -147,7 +160,7 @@ class Records:
 
     def put_payload(self, step_id: str, nonce: str, payload: str) -> None:
         """Write a payload's record. Its key belongs to one attempt, so there is nothing to be in its way."""
-        self._table.put(self._table.put_request(_key("data", step_id, nonce), {"value": {"S": payload}}))
+        self._table.put(self._request(_key("data", step_id, nonce), payload))
 
     def payload(self, step_id: str, nonce: str) -> "Any":
         """Return a payload."""
@@ -167,6 +180,19 @@ class Records:
         """Record what a hook returned."""
         request = self._table.update_request(_key("hook", name), "SET #value = :value", _PRESENT, value={"S": output})
         self._table.update(request)
+
+    def _request(self, key: str, value: str) -> "dict[str, Any]":
+        return self._table.put_request(key, {"value": {"S": value}})
+
+
+def _patiently(write: "Callable[[_Request], _Answer]", request: "_Request") -> "_Answer":
+    """Do a write that may be repeated; try again for some seconds after the client has given up."""
+    for pause in _PAUSES:
+        try:
+            return write(request)
+        except TransientError:
+            clock.sleep(pause)
+    return write(request)
 
 
 def _key(*parts: str) -> str:

@@ -120,6 +120,7 @@ class StepFunctions:
     def __init__(self, definition: dict[str, Any], invoke: Invoke, loop: Loop, *, latency: float = 0.05) -> None:
         self.definition, self.invoke, self.loop, self.latency = definition, invoke, loop, latency
         self.executions: list[Execution] = []
+        self.refusals: list[str] = []  # errors that the next starts of children meet
         self._numbers = itertools.count(1)
 
     def start(self, given: Any, *, name: str = "", parent: Execution | None = None) -> Execution:

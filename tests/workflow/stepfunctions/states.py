@@ -72,7 +72,8 @@ class Frame:
                 raise NotImplementedError(f"{self.state} has the fields {unknown}")
             execution.enter(kind)
             execution.measure(self.given)
-            context = execution.context | {"State": {"Name": self.state}, "Map": {"Item": {"Value": self.item}}}
+            own = {"State": {"Name": self.state, "RetryCount": 0}, "Map": {"Item": {"Value": self.item}}}
+            context = execution.context | own
             following, output = yield from getattr(self, f"_{kind.lower()}")(state, context, execution)
             execution.event(f"{kind}StateExited")
             execution.measure(output)
@@ -149,6 +150,7 @@ class Frame:
                             return catcher["Next"], put(catcher["ResultPath"], self.given, told)
                     raise
             execution.transitions += 1
+            context["State"]["RetryCount"] += 1
             yield execution.service.loop.now + pause
             given = fill(state["Parameters"], self.given, context)
 
@@ -181,6 +183,8 @@ class Frame:
     def _child(self, resource: str, given: Any, execution: "Execution") -> Routine:
         if resource != _CHILD:
             raise NotImplementedError(resource)
+        if execution.service.refusals:
+            raise StatesError(execution.service.refusals.pop(), "injected")
         execution.event("TaskSubmitted")
         child = execution.service.start(given["Input"], name=given["Name"], parent=execution)
         try:
