@@ -1,6 +1,7 @@
 """What becomes of a run's items when its execution has ended otherwise than by its completion state, or is redriven."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import permutations
 from typing import Any
@@ -165,7 +166,9 @@ def test_what_was_written_with_more_days_is_left_and_told(table: TablePlace, run
     table.store(run_id, ttl_days=60).set("short", 1)
     before, end = _expiries(table, run_id), time.time() + 60
     failed = _change(run_id, "FAILED", 0, end)
-    assert table.store(run_id, ttl_days=60).retire(failed) == (0, 1, 1)
+    store = table.store(run_id, ttl_days=60)
+    assert store.retire(failed) == (0, 1, 1)
+    assert store.requests == 2
     assert _expiries(table, run_id) == {"long": before["long"], "short": int(end) + 30 * DAY}
     assert table.store(run_id, ttl_days=60, failed_retention_days=0).retire(failed) == (1, 0, 1)
     assert _expiries(table, run_id) == {"long": before["long"]}
@@ -182,6 +185,41 @@ def test_an_event_once_more_changes_nothing(table: TablePlace, run_id: str) -> N
     assert before["list"] > end + 300 * DAY
     assert store.retire(failed) == (0, 1, 0)
     assert _expiries(table, run_id) == before
+
+
+def _marked_and_updated(store: RunStore, failed: StatusChange) -> None:
+    store.retire(failed)
+    store.push("list", 2)
+
+
+def _written_later(store: RunStore, _: StatusChange) -> None:
+    store.set("list", [1, 2])
+
+
+@pytest.mark.parametrize("meanwhile", [_marked_and_updated, _written_later])
+@pytest.mark.parametrize("retention", [0, 30])
+def test_what_changes_while_a_run_is_retired(
+    table: TablePlace, run_id: str, meanwhile: Callable[[RunStore, StatusChange], None], retention: int
+) -> None:
+    """An item that was found due, and then changed before its turn came, is left alone."""
+    store, other = table.store(run_id, failed_retention_days=retention), table.store(run_id, ttl_days=400)
+    failed = _change(run_id, "FAILED", 0, time.time() + 60)
+    store.push("list", 1)
+    asked: list[int] = []
+
+    def time_left() -> float:
+        asked.append(len(asked))
+        if len(asked) == 2:  # once for the reserve, then before each item
+            meanwhile(other, failed)
+        return 60.0
+
+    done = store.retire(failed, time_left=time_left)
+    if retention or meanwhile is _written_later:
+        assert done == (0, 0, 1)
+        assert store.get("list") == [1, 2]
+        assert _expiries(table, run_id)["list"] > failed.at + 399 * DAY
+    else:
+        assert done == (1, 0, 0), "a retention of nothing deletes also what this event has marked"
 
 
 @pytest.mark.parametrize("at", [-(10**11), -366 * DAY, -366 * DAY - 1], ids=str)
