@@ -53,7 +53,8 @@ RETIRE = "SET #expires_at = :expires_at, #retired = :event"
 class Change:
     """What a push or an increment does to the segment that takes it.
 
-    `operand` is the elements' JSON texts, or the delta. `receipt` is the attribute that records the result.
+    `operand` is the elements' JSON texts, or the delta. `receipt` is the attribute that records the result; without one
+    nothing tells that it has taken effect, and it is never sent twice.
     """
 
     kind: Kind
@@ -61,11 +62,6 @@ class Change:
     weight: int
     receipt: str | None
     digest: str | None = None  # of the caller's token
-
-    @property
-    def plain(self) -> bool:
-        """Whether nothing tells that it has taken effect: then it is never sent twice."""
-        return self.receipt is None
 
 
 def push(texts: tuple[str, ...], weight: int, receipt: str, digest: str | None) -> Change:

@@ -14,6 +14,8 @@ _VARIABLES = {  # field: (environment variable, least, most)
     "ttl_days": ("RUNSTORE_TTL_DAYS", 1, 3_660),
     "failed_retention_days": ("RUNSTORE_FAILED_RETENTION_DAYS", 0, 366),
 }
+# A push of 16 segments' bytes, or of the largest value, still fits an item that was nearly full.
+_BOUNDS = _VARIABLES | {"segment_bytes": ("segment_bytes", 1, 16_384)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Settings:
     a table: retiring a failed run judges by it when an item was written.
     `failed_retention_days`: how long the state of a failed run is kept, 0 (not at all) to 366 days. Step Functions
     lets an execution be redriven for 14 days.
-    `segment_bytes`: the size up to which an item of a list or counter is filled. The default is one DynamoDB write
-    unit: a larger item costs more per push, a smaller one makes more segments.
+    `segment_bytes`: the size up to which an item of a list or counter is filled, 1 to 16,384 bytes. The default is one
+    DynamoDB write unit: a larger item costs more per push, a smaller one makes more segments.
     """
 
     table_name: str
@@ -40,7 +42,7 @@ class Settings:
         """Hold the numbers to their bounds."""
         if not self.table_name:
             raise ConfigurationError(f"{TABLE_VARIABLE} is {self.table_name!r}: it takes the table's name or ARN")
-        for field, (variable, least, most) in _VARIABLES.items():
+        for field, (variable, least, most) in _BOUNDS.items():
             value = getattr(self, field)
             if type(value) is not int or not least <= value <= most:
                 raise ConfigurationError(f"{variable} is {value!r}: it takes a whole number from {least:,} to {most:,}")

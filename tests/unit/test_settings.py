@@ -32,6 +32,15 @@ def test_a_setting_and_its_bounds(field: str) -> None:
             Settings.from_environment("runs", environment={variable: text})
 
 
+def test_the_bounds_of_a_segment() -> None:
+    """A segment takes at least a byte, and no more than leaves room in an item for the largest push."""
+    for number in (1, 16_384):
+        assert Settings("runs", segment_bytes=number).segment_bytes == number
+    for wrong in (0, -1, 16_385, 1.5, True):
+        with pytest.raises(ConfigurationError, match=r"^segment_bytes is .*it takes a whole number from 1 to 16,384"):
+            Settings("runs", segment_bytes=wrong)  # type: ignore[arg-type]
+
+
 def test_the_table_comes_from_the_caller_or_the_environment() -> None:
     """A table that the caller names goes before RUNSTORE_TABLE; without either the error names the variable."""
     environment = {"RUNSTORE_TABLE": "from-environment"}
