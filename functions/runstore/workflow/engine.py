@@ -19,12 +19,13 @@ from runstore.workflow.durations import YEAR
 from runstore.workflow.errors import InvalidActionError, RunEndedError, StepFailure
 from runstore.workflow.events import Event, child_failure, execution_input
 from runstore.workflow.records import Outcome, Records, Run
-from runstore.workflow.stepstore import AnyRunStore, StepStore
+from runstore.workflow.stepstore import StepStore
 
 if TYPE_CHECKING:
     from typing import Any
 
     from runstore.settings import Settings
+    from runstore.store import RunStore
     from runstore.workflow.base import Workflow
     from runstore.workflow.machine import State
 
@@ -36,7 +37,7 @@ class Engine:
     """The tasks of one run of one workflow class."""
 
     workflow: "type[Workflow]"
-    store: AnyRunStore
+    store: "RunStore"
     records: Records
     settings: "Settings"
     logger: StepLogger

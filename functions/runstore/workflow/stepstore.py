@@ -1,7 +1,7 @@
 """The run store as a step sees it: with tokens of its own, so that a step that is tried again changes nothing twice."""
 
 import hashlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from runstore.errors import InvalidRequestError
 
@@ -9,27 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from runstore.store import RunStore
     from runstore.values import JSON
 
 
 _SHORT = 200  # characters: a token has up to 256 bytes
-
-
-class AnyRunStore(Protocol):
-    """What `RunStore` and `InMemoryRunStore` have in common."""
-
-    # ruff: noqa: D102 the methods are described where they are
-    @property
-    def run_id(self) -> str: ...
-    def get(self, key: str, default: "Any" = None) -> "Any": ...
-    def get_range(self, key: str, start: int = 0, limit: int | None = None) -> "list[JSON]": ...
-    def set(self, key: str, value: "Any") -> None: ...
-    def push(self, key: str, item: "Any", token: str | None = None) -> int: ...
-    def push_many(self, key: str, items: "Iterable[Any]", token: str | None = None) -> int: ...
-    def increment(self, key: str, delta: float = 1, token: str | None = None) -> int | float: ...
-    def delete(self, key: str) -> None: ...
-    def keys(self) -> list[str]: ...
-    def snapshot(self) -> "dict[str, JSON]": ...
 
 
 class StepStore:
@@ -41,7 +25,7 @@ class StepStore:
     What differs between attempts (a time, a random number) makes another operand, and counts again.
     """
 
-    def __init__(self, store: AnyRunStore, step_id: str) -> None:
+    def __init__(self, store: "RunStore", step_id: str) -> None:
         self._store, self._step_id = store, step_id
         self._places: dict[str, int] = {}
 
