@@ -8,6 +8,8 @@ from typing import Any, Final
 # US dollars for a million request units of a Standard table on demand.
 WRITE_PRICE: Final = 0.625
 READ_PRICE: Final = 0.125
+# US dollars for a million state transitions of Standard executions.
+TRANSITION_PRICE: Final = 25.0
 PRICES_OF: Final = (
     "on demand in us-east-1 since November 2024: 0.625 USD a million write units, 0.125 USD a million read units"
 )

@@ -11,7 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from infra.local.cost import PRICES_OF, Usage
+from infra.local.cost import PRICES_OF, TRANSITION_PRICE, WRITE_PRICE, Usage
 from infra.local.orders import DEFAULT_ORDER, OrderError, make_order, read_order
 from infra.local.process import EXIT_INTERRUPTED, EXIT_USAGE, exit_on_signals
 from infra.local.server import ROOT, LocalStackError
@@ -157,6 +157,8 @@ def show_cost(report: Report, usage: Usage) -> None:
     report.line("DynamoDB", f"{usage.requests} requests: {operations}")
     units = f"{usage.write_units:g} write and {usage.read_units:g} read units"
     report.line("", f"{units}, as counted here: about {usage.dollars:.6f} USD on AWS ({PRICES_OF})")
+    price = f"{TRANSITION_PRICE:g} USD a million that an execution enters"
+    report.line("states", f"not in that price: {price}, each as much as {TRANSITION_PRICE / WRITE_PRICE:g} write units")
 
 
 def shown_path(path: Path) -> str:

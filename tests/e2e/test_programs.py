@@ -80,6 +80,7 @@ def test_the_demo_shows_the_run_from_order_to_empty_table(tmp_path: Path) -> Non
     (counted,) = [line for line in done.stdout.splitlines() if line.startswith("DynamoDB")]
     # The functions' requests, not the demo's own: a put, two updates a branch, three reads, and the deletion.
     assert all(part in counted for part in ("1 PutItem", "4 UpdateItem", "3 GetItem", "1 BatchWriteItem"))
+    assert "25 USD a million that an execution enters, each as much as 40 write units" in done.stdout
 
 
 @pytest.mark.parametrize(
