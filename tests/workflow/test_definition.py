@@ -82,7 +82,12 @@ def _short(_self: Any, _data: Any) -> None: ...
     ("members", "says"),
     [
         ({"start": None}, "start"),
-        ({"ship": _short}, "ship"),
+        ({"ship": _short}, r"write def ship\(self, data, headers, api\) or, if it is no step, begin its name with _"),
+        ({"ship": step(staticmethod(_step))}, "no plain method"),
+        ({"ship": staticmethod(step(_short))}, "no plain method"),
+        ({"__init__": lambda _self, _table: None}, "__init__ has required arguments"),
+        ({"onWorkflowComplete": _step}, "the hook is called on_workflow_complete"),
+        ({"on_workflowError": _step}, "the hook is called on_workflow_error"),
         ({"ship": _asynchronous}, "asynchronous"),
         ({"ship": _generator}, "generator"),
         ({"on_workflow_completed": _step}, "named like a hook"),
@@ -115,6 +120,11 @@ def test_what_is_no_function_is_no_step() -> None:
     """Static methods, properties, constants and private methods can be used freely."""
     helpers = {"help_out": staticmethod(len), "limit": 5, "size": property(len), "_own": lambda self: self}
     assert set(_class(**helpers).__runstore_workflow__.steps) == {"start"}
+
+
+def test_an_initializer_may_have_defaults() -> None:
+    """A workflow may have an `__init__`, as long as it can be called without arguments."""
+    assert _class(__init__=lambda _self, _table=None: None).__runstore_workflow__.steps.keys() == {"start"}
 
 
 def test_steps_are_inherited() -> None:

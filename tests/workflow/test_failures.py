@@ -182,6 +182,12 @@ def test_an_input_that_is_none_fails_at_once(given: Any, machine: Machine) -> No
     assert machine.items(execution) == []
 
 
+def test_an_execution_may_say_who_has_started_it(machine: Machine) -> None:
+    """The field that AWS asks a state machine to add when it starts another's execution is no part of the input."""
+    given = {"data": ["a"], "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:aws:states:eu-central-1:1:execution:x:y"}
+    assert machine.service.run(given).status == "SUCCEEDED"
+
+
 def test_a_step_that_is_gone_fails_with_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that a deployment has removed is told of when it is due, and has the time that every step has."""
     machine = Machine(Shaky, monkeypatch)

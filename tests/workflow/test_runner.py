@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from order_workflow import OrderWorkflow
-from runstore.errors import InvalidValueError
+from runstore.errors import InvalidRequestError, InvalidValueError
 from runstore.testing import InMemoryRunStore, run_workflow
 from runstore.workflow import HookApi, PermanentError, StepApi, StepFailure, Workflow, step
 from send_email_workflow import SendEmailWorkflow
@@ -156,8 +156,8 @@ def test_data_is_copied_as_in_production() -> None:
     assert given == {"list": (1, 2)}
 
 
-def test_a_hook_that_raises_is_logged_only(caplog: pytest.LogCaptureFixture) -> None:
-    """The run has succeeded without output; the log says what happened."""
+def test_a_hook_that_raises_changes_no_outcome_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """The run has succeeded without output; log and result say what happened."""
 
     class Unlucky(Workflow):
         def start(self, data: Any, headers: Any, api: StepApi) -> None: ...
@@ -169,6 +169,44 @@ def test_a_hook_that_raises_is_logged_only(caplog: pytest.LogCaptureFixture) -> 
     result = run_workflow(Unlucky)
     assert (result.status, result.output, result.state) == ("SUCCEEDED", None, {"seen": True})
     assert "on_workflow_complete failed" in caplog.text
+    with pytest.raises(RuntimeError, match="unlucky"):
+        raise result.hook_error or AssertionError
+
+
+def test_an_error_hook_that_raises_is_told() -> None:
+    """The run has failed with the step's error, and the result says what the hook raised."""
+
+    class Worse(Workflow):
+        def start(self, _data: Any, _headers: Any, _api: StepApi) -> None:
+            raise PermanentError
+
+        def on_workflow_error(self, error: StepFailure, api: HookApi) -> None:
+            api.run_store.get(error.nonsense)  # type: ignore[attr-defined]
+
+    result = run_workflow(Worse)
+    assert (result.status, str(result.error)) == ("FAILED", "PermanentError: ")
+    assert isinstance(result.hook_error, AttributeError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"workflow": Workflow}, "a class that derives from Workflow"),
+        ({"workflow": Tree()}, "a class that derives from Workflow"),
+        ({"workflow": "Tree"}, "a class that derives from Workflow"),
+        ({"order": "shuffled"}, '"scheduled", "random" or a function'),
+        ({"failures": {"nod": 5}}, "the steps of Tree are node, start"),
+        ({"failures": {"node": ValueError}}, r'such as ValueError\("broken"\)'),
+        ({"failures": {"node": None}}, "failures of node is None"),
+        ({"failures": {"node": -1}}, "from 0"),
+        ({"failures": {"node": True}}, "failures of node is True"),
+        ({"failures": [("node", 5)]}, "steps and how they fail"),
+    ],
+)
+def test_a_test_that_would_test_nothing_is_refused(arguments: dict[str, Any], says: str) -> None:
+    """What is no workflow, no order, no step or no failure raises before anything runs, and says what is allowed."""
+    with pytest.raises(InvalidRequestError, match=says):
+        run_workflow(**{"workflow": Tree} | arguments)
 
 
 def test_a_store_of_ones_own_can_be_looked_at() -> None:

@@ -4,9 +4,11 @@ import heapq
 import itertools
 import logging
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from runstore.errors import InvalidRequestError
 from runstore.settings import Settings
 from runstore.testing.memory import InMemoryRunStore
 from runstore.values import decode, encode
@@ -19,7 +21,7 @@ from runstore.workflow.errors import StepFailure
 from runstore.workflow.stepstore import StepStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from runstore.values import JSON
@@ -64,6 +66,8 @@ class WorkflowResult:
         state: The run's keys and values just before they are deleted (or kept, if the run failed).
         steps: The steps in the order in which they first ran, `start` first.
         hooks: The hooks that were called.
+        hook_error: What the hook raised, or what was wrong with its output; None if nothing was. In production it is
+            logged, and the run ends the same, so a test should look.
         seconds: How long the run would have taken if steps took no time.
     """
 
@@ -74,6 +78,7 @@ class WorkflowResult:
     steps: list[StepRun]
     hooks: list[str]
     seconds: float
+    hook_error: Exception | None = None
 
 
 Order: TypeAlias = 'Literal["scheduled", "random"] | Callable[[Sequence[StepRun]], int]'
@@ -108,7 +113,8 @@ def run_workflow(  # noqa: PLR0913 all but two are by keyword, each with a defau
         store: The store to run on, with state of your own or to look at afterwards; by default a new one.
 
     Raises:
-        InvalidRequestError: `data` or `headers` is not JSON.
+        InvalidRequestError: `data` or `headers` is not JSON, `workflow` is no workflow class, `failures` names no step
+            of it, or an argument is none of what it can be.
 
     Example:
         ```python
@@ -118,9 +124,30 @@ def run_workflow(  # noqa: PLR0913 all but two are by keyword, each with a defau
             assert result.state["processedCount"] == 2
         ```
     """
-    return _Run(workflow, dict(headers or {}), order, seed, failures or {}, store or InMemoryRunStore()).to_the_end(
-        data
-    )
+    _check(workflow, order, failures or {})
+    run = _Run(workflow, dict(headers or {}), order, seed, failures or {}, store or InMemoryRunStore())
+    return run.to_the_end(data)
+
+
+def _check(workflow: "Any", order: "Any", failures: "Any") -> None:
+    """Raise InvalidRequestError for what would fail late, or would test nothing."""
+    definition = getattr(workflow, "__runstore_workflow__", None)
+    if definition is None or not isinstance(workflow, type):
+        raise InvalidRequestError(f"workflow is {workflow!r:.100}: it takes a class that derives from Workflow")
+    if order not in ("scheduled", "random") and not callable(order):
+        raise InvalidRequestError(f'order is {order!r:.100}: it takes "scheduled", "random" or a function')
+    if not isinstance(failures, Mapping):
+        raise InvalidRequestError(f"failures is {failures!r:.100}: it takes an object of steps and how they fail")
+    for action, wanted in failures.items():
+        if action not in definition.steps:
+            steps = ", ".join(sorted(definition.steps))
+            raise InvalidRequestError(f"failures names {action!r:.100}: the steps of {definition.name} are {steps}")
+        counted = isinstance(wanted, int) and not isinstance(wanted, bool) and wanted >= 0
+        if not counted and not isinstance(wanted, Exception):
+            raise InvalidRequestError(
+                f"failures of {action} is {wanted!r:.100}: it takes how often the step fails, from 0, or the exception "
+                'that it fails with each time, such as ValueError("broken")'
+            )
 
 
 @dataclass(slots=True)
@@ -148,16 +175,21 @@ class _Run:
             failure = self.attempt(step, decode(headers) if self.headers else {})
             if failure is not None:
                 told = StepFailure(failure.name, failure.message, step.action, step.step_id, step.attempts)
-                error_hook(self.workflow, told, StepStore(self.store, ERROR_HOOK), _LOGGER)
-                return self.result("FAILED", None, told, ERROR_HOOK)
-        output = complete_hook(self.workflow, StepStore(self.store, COMPLETE_HOOK), _LOGGER)
-        return self.result("SUCCEEDED", decode(output), None, COMPLETE_HOOK)
+                raised = error_hook(self.workflow, told, StepStore(self.store, ERROR_HOOK), _LOGGER)
+                return self.result("FAILED", None, told, [ERROR_HOOK], raised)
+        output, raised = complete_hook(self.workflow, StepStore(self.store, COMPLETE_HOOK), _LOGGER)
+        return self.result("SUCCEEDED", decode(output), None, [COMPLETE_HOOK], raised)
 
     def result(
-        self, status: Literal["SUCCEEDED", "FAILED"], output: "JSON", error: StepFailure | None, hook: str
+        self,
+        status: Literal["SUCCEEDED", "FAILED"],
+        output: "JSON",
+        error: StepFailure | None,
+        hooks: list[str],
+        raised: Exception | None,
     ) -> WorkflowResult:
         state, seconds = self.store.snapshot(), self.now - _BEGAN
-        return WorkflowResult(status, output, error, state, self.steps, [hook], seconds)
+        return WorkflowResult(status, output, error, state, self.steps, hooks, seconds, raised)
 
     def schedule(self, action: str, step_id: str, due: float, payload: str) -> None:
         step = StepRun(action, step_id, payload, due - _BEGAN)

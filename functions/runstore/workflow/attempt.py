@@ -41,13 +41,13 @@ def run_step(workflow: "type[Workflow]", action: str, data: "Any", headers: "Any
     return None
 
 
-def complete_hook(workflow: "type[Workflow]", store: StepStore, logger: StepLogger) -> str:
-    """Call the completion hook; return the JSON of its output, null if it failed."""
+def complete_hook(workflow: "type[Workflow]", store: StepStore, logger: StepLogger) -> tuple[str, Exception | None]:
+    """Call the completion hook; return the JSON of its output, null if it failed, and what it failed with."""
     try:
-        return _output(workflow().on_workflow_complete(HookApi(store, logger=logger)))
-    except Exception:  # a user's code may raise anything, and it changes nothing about the run
+        return _output(workflow().on_workflow_complete(HookApi(store, logger=logger))), None
+    except Exception as error:  # a user's code may raise anything, and it changes nothing about the run
         logger.exception("%s failed: the run succeeds all the same, without output", COMPLETE_HOOK)
-        return "null"
+        return "null", error
 
 
 def _output(output: "Any") -> str:
@@ -68,12 +68,16 @@ def _output(output: "Any") -> str:
     return text
 
 
-def error_hook(workflow: "type[Workflow]", failure: StepFailure, store: StepStore, logger: StepLogger) -> None:
-    """Call the error hook."""
+def error_hook(
+    workflow: "type[Workflow]", failure: StepFailure, store: StepStore, logger: StepLogger
+) -> Exception | None:
+    """Call the error hook; return what it failed with."""
     try:
         workflow().on_workflow_error(failure, HookApi(store, logger=logger))
-    except Exception:  # as above
+    except Exception as error:  # as above
         logger.exception("%s failed: the run fails with the step's error all the same", ERROR_HOOK)
+        return error
+    return None
 
 
 def failure_of(error: Exception) -> Failure:

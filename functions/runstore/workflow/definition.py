@@ -55,9 +55,12 @@ def step(
 
     Args:
         function: The step, when the decorator is used without arguments.
-        attempts: How often the step is tried in all before the workflow fails, 1 to 50.
+        attempts: How often the step may fail before the workflow does, 1 to 50. An attempt of which nobody knows how it
+            ended (Lambda lost its answer, DynamoDB did not take its outcome) is repeated under the same number, so
+            that also with 1 the step's code may run more than once. Invocations that Lambda refuses are no attempts.
         timeout: How long one attempt may take: whole seconds or text such as "2 min", 1 second to 15 minutes. A Lambda
-            function that runs longer than this is not stopped, but what it schedules no longer counts.
+            function that runs longer than this is not stopped while the next attempt begins. Of both, the first to
+            end is the one that counts, with what it has scheduled.
         backoff: Seconds, or text such as "30 sec", before the second attempt; doubled before each further one, at most
             a day.
 
@@ -117,9 +120,16 @@ def read(cls: type, base: type) -> Definition:
             raise WorkflowDefinitionError(f"{cls.__name__}.{name} {problem}")
         if name in _HOOKS:
             _check_function(cls, name, member, _HOOKS[name])
-        elif inspect.isfunction(member) and not inherited and not name.startswith("_"):
+        elif _is_marked(member) or (inspect.isfunction(member) and not inherited and not name.startswith("_")):
             _check_function(cls, name, member, _STEP_TAKES)
             steps[name] = getattr(member, _MARK, StepOptions())
+    try:
+        inspect.signature(cls).bind()
+    except TypeError as failure:
+        raise WorkflowDefinitionError(
+            f"{cls.__name__}.__init__ has required arguments, and every step runs in a new {cls.__name__}(): give them "
+            "defaults"
+        ) from failure
     if START not in steps:
         raise WorkflowDefinitionError(
             f"{cls.__name__} has no method start(self, data, headers, api): every run begins there"
@@ -127,14 +137,21 @@ def read(cls: type, base: type) -> Definition:
     return Definition(cls.__name__, MappingProxyType(steps))
 
 
+def _is_marked(member: object) -> bool:
+    return hasattr(member, _MARK) or hasattr(getattr(member, "__wrapped__", None), _MARK)  # a static method's function
+
+
 def _problem_with_name(name: str, member: object, base: type) -> str | None:
-    marked = hasattr(member, _MARK)
+    marked = _is_marked(member)
     if name in _HOOKS:
         return "is a hook, not a step: take @step away" if marked else None
     if name.startswith("_"):
         return "is private, and steps are public: rename it" if marked else None
     if hasattr(base, name):
         return "hides what Workflow itself needs: rename it"
+    for hook in _HOOKS:
+        if name.replace("_", "").lower() == hook.replace("_", ""):
+            return f"is no hook: the hook is called {hook}"
     if name.startswith(_HOOK_PREFIX):
         return f"is named like a hook; the hooks are {' and '.join(_HOOKS)}"
     return None
@@ -142,6 +159,8 @@ def _problem_with_name(name: str, member: object, base: type) -> str | None:
 
 def _check_function(cls: type, name: str, member: object, takes: tuple[str, ...]) -> None:
     where, call = f"{cls.__name__}.{name}", f"def {name}(self, {', '.join(takes)})"
+    if name != START and name not in _HOOKS:
+        call += " or, if it is no step, begin its name with _"
     if not inspect.isfunction(member):
         raise WorkflowDefinitionError(f"{where} is no plain method: write {call}")
     if inspect.iscoroutinefunction(member) or inspect.isgeneratorfunction(member) or inspect.isasyncgenfunction(member):

@@ -223,7 +223,7 @@ class Engine:
             if output is None:
                 self.logger.error("%s was begun before and did not end: it is not begun again", COMPLETE_HOOK)
             return {"output": None if output is None else json.loads(output)}
-        text = complete_hook(self.workflow, StepStore(self.store, COMPLETE_HOOK), self.logger)
+        text, _ = complete_hook(self.workflow, StepStore(self.store, COMPLETE_HOOK), self.logger)
         self.records.end_hook(COMPLETE_HOOK, text)
         return {"output": json.loads(text)}
 
