@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 # DynamoDB answers in milliseconds or not at all. With botocore's backoff of at most 1, 2 and 4 seconds a request has
-# failed after 19: the functions, which have 30, then still say what may have happened.
+# failed after 23: the functions, which have 30, then still say what may have happened.
 _ATTEMPTS = 4
-_CONNECT_TIMEOUT, _READ_TIMEOUT = 1, 2  # seconds
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 1, 3  # seconds
 _CONNECTIONS = 16
 
 _lock = Lock()

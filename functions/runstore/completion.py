@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 _WORKERS = 8
 _BATCH = 25  # the most items that BatchWriteItem takes
 _PASSES = 9  # over what stragglers wrote while the items before were deleted; what comes later is left to TTL
-_RESERVE = (
-    20.0  # seconds that are kept for requests under way (19 at most) and the answer, or a quarter of a shorter time
-)
+_RESERVE = 25.0  # seconds kept for requests under way (23 at most) and the answer, or a quarter of a shorter time
 
 TimeLeft = Callable[[], float]  # seconds
 
