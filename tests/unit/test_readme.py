@@ -1,6 +1,7 @@
 """The README is true: its snippets run, and what it says about names, limits and files is what the code has."""
 
 import importlib
+import inspect
 import json
 import re
 from pathlib import Path
@@ -55,12 +56,51 @@ def test_the_workflow_of_the_readme_passes_its_own_test() -> None:
 
 def test_the_state_of_the_readme_is_one_that_the_example_has() -> None:
     """The JSON example calls a function with fields it takes, and retries what the example state machine retries."""
-    state = json.loads(f"{{{fenced('json')[0]}}}")["CountItem"]
+    state = json.loads(f"{{{fenced('json')[0]}}}")["LineItems"]["ItemProcessor"]["States"]["CountItem"]
     machine = json.loads((ROOT / "infra/statemachines/order_fanout.asl.json").read_text(encoding="utf-8"))
 
     assert set(state["Parameters"]["Payload"]) == {"runId.$", "key", "token.$"}
     assert state["Parameters"]["FunctionName"] == "${IncrementCounterArn}"
     assert state["Retry"] == machine["States"]["StoreCustomer"]["Retry"]
+
+
+def test_the_run_of_the_readme_is_the_root_s() -> None:
+    """The run id is taken in the root and handed to the branches, which may be executions of their own."""
+    fan_out = json.loads(f"{{{fenced('json')[0]}}}")["LineItems"]
+    assert fan_out["ItemSelector"]["runId.$"] == "$$.Execution.Id"
+    assert "$$.Execution" not in json.dumps(fan_out["ItemProcessor"])
+
+
+def test_the_table_of_methods_is_the_store_s() -> None:
+    """Every method stands there with its arguments, and no other."""
+    cells = re.findall(r"^\| (`\w+\(.*?\)`.*?) \|", README, flags=re.MULTILINE)
+    rows = re.findall(r"`(\w+)\((.*?)\)`", " ".join(cells))
+    told = dict(rows)
+    methods = {name: inspect.signature(getattr(runstore.RunStore, name)) for name in told}
+    assert told == {
+        name: ", ".join(
+            str(each.replace(annotation=each.empty)).replace(" = ", "=")
+            for each in list(signature.parameters.values())[1:]
+            if each.name != "time_left"
+        )
+        for name, signature in methods.items()
+    }
+    public = {name for name, each in vars(runstore.RunStore).items() if not name.startswith("_") and callable(each)}
+    assert public - told.keys() <= {"find", "find_range", "retire"}
+
+
+def test_the_table_of_variables_is_the_settings_() -> None:
+    """Each variable stands there with its default and its bounds."""
+    for field in ("ttl_days", "max_value_bytes", "failed_retention_days"):
+        with pytest.raises(runstore.ConfigurationError) as failure:
+            Settings("t", **{field: -1})
+        variable, bounds = re.findall(r"(\w+) is -1: it takes a whole number from (.*)", str(failure.value))[0]
+        (row,) = re.findall(rf"^\| `{variable}` \| (.*) \|$", README, flags=re.MULTILINE)
+        assert row.startswith(f"{getattr(Settings('t'), field):,} | ")
+        assert bounds in row
+    with pytest.raises(runstore.ConfigurationError) as failure:
+        Settings.from_environment(environment={})
+    assert f"| `{str(failure.value).split()[3]}` | none |" in README
 
 
 def test_the_table_of_functions_names_the_fields_that_they_take() -> None:
