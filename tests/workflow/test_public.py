@@ -1,5 +1,6 @@
 """What users import, and what they do not pay for."""
 
+import os
 import subprocess
 import sys
 
@@ -22,11 +23,16 @@ def test_public_names() -> None:
     assert all(hasattr(runstore.testing, name) for name in TESTING)
 
 
-def _imported_by(statement: str) -> set[str]:
+def _run(code: str, **environment: str) -> str:
+    """Return what code prints in an interpreter of its own."""
+    command = [sys.executable, "-c", f"import sys; {code}"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | environment)
+    return found.stdout
+
+
+def _imported_by(statement: str, **environment: str) -> set[str]:
     """Return the modules that a statement imports, in an interpreter of its own."""
-    code = f"import sys; {statement}; print(*sys.modules, sep='\\n')"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(found.stdout.split())
+    return set(_run(f"{statement}; print(*sys.modules, sep='\\n')", **environment).split())
 
 
 def test_the_store_does_not_import_workflows() -> None:
@@ -41,3 +47,26 @@ def test_workflows_do_not_import_the_testing_kit() -> None:
     imported = _imported_by("import order_workflow")
     assert "runstore.workflow.engine" in imported
     assert not {name for name in imported if name == "boto3" or name.startswith("runstore.testing")}
+
+
+def test_a_workflow_can_be_tested_without_powertools() -> None:
+    """`pip install runstore` is enough to define and test a workflow; only its handler needs more, and says what."""
+    code = """sys.modules["aws_lambda_powertools"] = None
+from order_workflow import OrderWorkflow, handler
+from runstore.testing import run_workflow
+print(run_workflow(OrderWorkflow, {"customer": {"id": 1}, "line_items": []}).status)
+try:
+    handler({"do": "begin", "input": {}, "execution": "arn", "started": ""})
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    succeeded, refused = _run(code).splitlines()
+    assert succeeded == "SUCCEEDED"
+    assert refused.startswith("ConfigurationError")
+    assert "runstore[handlers]" in refused
+
+
+def test_in_lambda_the_logger_is_imported_before_the_first_invocation() -> None:
+    """A cold start, and a snapshot, have Powertools ready; elsewhere nothing waits for it."""
+    assert "aws_lambda_powertools" not in _imported_by("import order_workflow")
+    assert "aws_lambda_powertools" in _imported_by("import order_workflow", AWS_LAMBDA_INITIALIZATION_TYPE="on-demand")

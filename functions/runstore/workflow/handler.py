@@ -1,13 +1,13 @@
 """The Lambda handler of a workflow class: one function for every task of its state machine."""
 
+import os
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger
-
 from runstore.client import default_client
-from runstore.errors import IncompleteCompletionError, TransientError
+from runstore.errors import ConfigurationError, IncompleteCompletionError, TransientError
 from runstore.settings import Settings
 from runstore.store import RunStore
 from runstore.table import Table
@@ -20,6 +20,7 @@ from runstore.workflow.records import Records
 if TYPE_CHECKING:
     from typing import Any
 
+    from aws_lambda_powertools import Logger
     from types_boto3_dynamodb import DynamoDBClient
 
     from runstore.workflow.base import Workflow
@@ -33,11 +34,13 @@ def make_handler(
     now: Callable[[], float] = time.time,
 ) -> "Callable[[Any, Any], Any]":
     """Return the handler; see `Workflow.lambda_handler`."""
-    logger = Logger()
+    the_logger = cache(_new_logger)
+    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+        the_logger()  # while Lambda starts the process, or takes its snapshot, and nobody waits for an answer
 
     def handler(event: "Any", context: "Any" = None) -> "Any":
         """Do what the state machine asks for. Raises what the state machine's Retry and Catch match, by class name."""
-        request = parse(event)
+        request, logger = parse(event), the_logger()
         logger.append_keys(run_id=request.run_id, workflow=workflow.__name__, task=request.task, **_step_of(request))
         settings = Settings.from_environment(table_name)
         connection = default_client() if client is None else client
@@ -57,6 +60,16 @@ def make_handler(
         return answer
 
     return handler
+
+
+def _new_logger() -> "Logger":
+    try:
+        from aws_lambda_powertools import Logger  # noqa: PLC0415 who only tests a workflow need not have it
+    except ImportError as failure:
+        raise ConfigurationError(
+            "aws_lambda_powertools is not installed, and the handler logs with it: pip install 'runstore[handlers]'"
+        ) from failure
+    return Logger()
 
 
 _ANSWERS: "dict[str, Callable[[Engine, Event], dict[str, Any] | Failure | StepFailure]]" = {
