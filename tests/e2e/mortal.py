@@ -71,8 +71,8 @@ def operation(event: Any) -> str:
 
 def task(event: Any) -> str:
     """Return what the attempts of a workflow's task have in common."""
-    branch = (event.get("state") or {}).get("next") or {}
-    return json.dumps([event["do"], branch["step"]["id"] if "step" in branch else event["execution"]])
+    branch = event.get("state", {}).get("next", {})
+    return json.dumps([event["do"], branch["step"]["id"] if "step" in branch else event.get("execution")])
 
 
 push_item = mortal("push_item", operation)
