@@ -153,13 +153,16 @@ def exercise(recorder: Recorder) -> None:
 
 
 def test_each_function_may_do_what_it_does_and_nothing_else(recorder: Recorder) -> None:
-    """For every function the actions of its requests are exactly the actions of its policy."""
+    """For every function, and for a step that does all they do, the requests' actions are exactly the policy's."""
     exercise(recorder)
     roles = Definition("stack", {}).of("AWS::IAM::Role")
     allowed = {name: roles[f"{name}Role"]["Policies"][0]["PolicyDocument"]["Statement"][0] for name in HANDLERS}
     assert recorder.actions == {name: set(statement["Action"]) for name, statement in allowed.items()}
     assert recorder.tables == {recorder.table_name}
     assert {statement["Resource"] for statement in allowed.values()} == {"<Table.Arn>"}
+    # What docs/deployment.md gives to a step that uses every method of the package.
+    step = Definition("stack", {}).resources["OrderWorkflowFunctionRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert set().union(*recorder.actions.values()) == set(step[0]["Action"])
 
 
 # What AWS cannot scope, with its reason; the X-Ray and log delivery actions have no resource type in IAM.
