@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 RECORD = "PROOF_RECORD"  # the environment variable that names the file to write to, when figures are wanted
+LONGER = 10  # times as many random inputs
 BEGIN, END = "<!-- figures of make prove: begin -->", "<!-- figures of make prove: end -->"
 
 
@@ -19,6 +20,11 @@ def record(**figures: int) -> None:
     if RECORD in os.environ:
         with Path(os.environ[RECORD]).open("a") as file:
             file.write(json.dumps(figures) + "\n")
+
+
+def inputs(short: int) -> int:
+    """Return how many random inputs a test tries: more when figures are wanted."""
+    return LONGER * short if RECORD in os.environ else short
 
 
 def table(lines: list[str]) -> str:

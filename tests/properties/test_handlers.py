@@ -49,7 +49,7 @@ def call(operation: str, event: Any) -> Any:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @given(event=EVENTS | LIKELY)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=proofs.inputs(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_event_is_answered_or_refused_by_a_typed_error(operation: str, event: Any, database: Database) -> None:
     """A function answers any event with an object, or with one of our own errors; what is refused writes nothing."""
     before = {run: dict(items) for run, items in database.partitions.items()}
@@ -70,7 +70,7 @@ def sendable(value: Any) -> bool:
 
 
 @given(value=JSON.filter(sendable))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=proofs.inputs(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_json_value_comes_back_through_the_functions(value: Any, database: Database) -> None:
     """What set_value and push_item take and Lambda can send, get_value returns."""
     store_in(database, "run").complete()

@@ -53,7 +53,7 @@ def same(one: Any, other: Any) -> bool:
 @example(value=10**400)
 @example(value="\ud800 \udfff \U0010ffff \x00")
 @example(value={"": [[], {}, [[]], None]})
-@settings(max_examples=150)
+@settings(max_examples=proofs.inputs(150))
 def test_any_json_value_comes_back(value: Any) -> None:
     """Whatever is set is got, in the run's snapshot too, and pushed elements come back in order."""
     store = store_in(Database())
@@ -68,7 +68,7 @@ def test_any_json_value_comes_back(value: Any) -> None:
 
 
 @given(values=st.lists(JSON, max_size=12))
-@settings(max_examples=100)
+@settings(max_examples=proofs.inputs(100))
 def test_any_list_is_the_same_set_or_pushed(values: list[Any]) -> None:
     """A list that is set, pushed in one go or element by element is one and the same list."""
     store = store_in(Database())
@@ -81,7 +81,7 @@ def test_any_list_is_the_same_set_or_pushed(values: list[Any]) -> None:
 
 
 @given(key=NAMES | HOSTILE | st.text(), run_id=NAMES | HOSTILE | st.text(max_size=5))
-@settings(max_examples=200)
+@settings(max_examples=proofs.inputs(200))
 def test_any_key_and_run_id_work_or_are_refused_before_anything_is_sent(key: str, run_id: str) -> None:
     """A key and a run id are taken, and then everything works with them, or refused by a typed error."""
     database = Database()
@@ -101,7 +101,7 @@ def test_any_key_and_run_id_work_or_are_refused_before_anything_is_sent(key: str
 
 
 @given(data=st.data())
-@settings(max_examples=80)
+@settings(max_examples=proofs.inputs(80))
 def test_runs_and_keys_never_meet(data: st.DataObject) -> None:
     """Keys that resemble each other's segments, in runs that resemble each other, stay apart; so does a completion."""
     hostile = st.text("k0:#/ r", min_size=1, max_size=3)
@@ -121,7 +121,7 @@ def test_runs_and_keys_never_meet(data: st.DataObject) -> None:
 
 
 @given(deltas=st.lists(st.integers(-(10**20), 10**20) | st.decimals(-1000, 1000, places=3).map(float), max_size=12))
-@settings(max_examples=100)
+@settings(max_examples=proofs.inputs(100))
 def test_any_increments_add_up_exactly(deltas: list[Any]) -> None:
     """A counter is the exact decimal sum of its deltas, whether or not they have tokens, each once."""
     store, total = store_in(Database()), Decimal(0)
