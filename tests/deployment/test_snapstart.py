@@ -18,19 +18,22 @@ registered = []
 def register_before_snapshot(function): registered.append(function.__name__)
 def register_after_restore(function): registered.append(function.__name__)
 """
-PROBE = "import sys, get_value; hooks = sys.modules.get('snapshot_restore_py'); print(hooks and hooks.registered)"
+PROBE = "import sys, {}; hooks = sys.modules.get('snapshot_restore_py'); print(hooks and hooks.registered)"
 
 
+@pytest.mark.parametrize("function", ["get_value", "order_workflow"])
 @pytest.mark.parametrize(
     ("initialization", "registered"),
     [("snap-start", "['before_snapshot', 'after_restore']"), ("on-demand", "None")],
 )
-def test_hooks_are_registered_where_a_snapshot_is_taken(tmp_path: Path, initialization: str, registered: str) -> None:
-    """With SnapStart a handler registers both hooks; without it the runtime's module is not even imported."""
+def test_hooks_are_registered_where_a_snapshot_is_taken(
+    tmp_path: Path, initialization: str, registered: str, function: str
+) -> None:
+    """With SnapStart every handler registers both hooks; without it the runtime's module is not even imported."""
     (tmp_path / "snapshot_restore_py.py").write_text(RUNTIME)
     path = os.pathsep.join([str(tmp_path), str(FUNCTIONS)])
     done = subprocess.run(
-        [sys.executable, "-c", PROBE],
+        [sys.executable, "-c", PROBE.format(function)],
         env={**os.environ, "PYTHONPATH": path, "AWS_LAMBDA_INITIALIZATION_TYPE": initialization},
         capture_output=True,
         text=True,

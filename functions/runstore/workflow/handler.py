@@ -35,8 +35,13 @@ def make_handler(
 ) -> "Callable[[Any, Any], Any]":
     """Return the handler; see `Workflow.lambda_handler`."""
     the_logger = cache(_new_logger)
-    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+    initialization = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE")
+    if initialization:
         the_logger()  # while Lambda starts the process, or takes its snapshot, and nobody waits for an answer
+    if initialization == "snap-start":
+        from runstore import snapstart  # noqa: PLC0415 elsewhere there is no such thing
+
+        snapstart.register()
 
     def handler(event: "Any", context: "Any" = None) -> "Any":
         """Do what the state machine asks for. Raises what the state machine's Retry and Catch match, by class name."""
