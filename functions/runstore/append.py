@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # The pause after a lost race, jittered: so many times what the lost request took (the longer it took, the more writers
 # wait in line), doubled at each race.
-_PAUSE = 4
+_PAUSE = 12
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 1.0  # seconds
 _LOOK_PAGE = 4  # a receipt is mostly near its intent: the first page is short, the following ones grow
 
