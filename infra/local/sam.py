@@ -68,6 +68,7 @@ def prepare() -> str:
     runtimes = _template()["Parameters"]["PythonRuntime"]["AllowedValues"]
     if RUNTIME not in runtimes:
         raise LocalStackError(f"{RUNTIME} is none of {', '.join(runtimes)}: make sam-local PYTHON=... VENV=...")
+    _run([docker, "version", "--format", "{{.Server.Version}}"])  # without a running engine nothing need be built
     _run([str(SAM), "build", *OVERRIDES])
     endpoint = start_dynamodb(docker)
     make_table(client(endpoint))

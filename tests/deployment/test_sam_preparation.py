@@ -18,6 +18,7 @@ case "$1 $2" in
   "network ls") echo bridge {networks} ;;
   "ps --all") echo {containers} ;;
   "port {container}") echo {address}; echo "[::1]:1" ;;
+  "version --format") exit {engine} ;;
   "run --detach") exit {status} ;;
 esac
 """
@@ -30,11 +31,11 @@ class Machine:
         self.folder, self._address = folder, address
         self.install()
 
-    def install(self, *, networks: str = "", containers: str = "", status: int = 0) -> None:
+    def install(self, *, networks: str = "", containers: str = "", status: int = 0, engine: int = 0) -> None:
         """Put the stand-ins in place."""
         for name in ("docker", "sam"):
             script = self.folder / name
-            values = {"networks": networks, "containers": containers, "status": status}
+            values = {"networks": networks, "containers": containers, "status": status, "engine": engine}
             text = STAND_IN.format(log=self._log, container=sam.CONTAINER, address=self._address, **values)
             script.write_text(text, "utf-8")
             script.chmod(0o755)
@@ -69,7 +70,7 @@ def test_everything_is_there_for_sam_local(
     assert sam.main() == 0
     asked = machine.commands()
     build = f"sam build --parameter-overrides Architecture={sam.ARCHITECTURE} PythonRuntime={sam.RUNTIME}"
-    assert asked[0] == build
+    assert asked[1] == build
     (run,) = [command for command in asked if command.startswith("docker run")]
     assert f"--name {sam.CONTAINER} --network {sam.NETWORK} --publish 127.0.0.1::8000 {sam.IMAGE}" in run
     assert asked.index(f"docker network create {sam.NETWORK}") < asked.index(run)
@@ -103,6 +104,14 @@ def test_what_fails_is_said(machine: Machine, capsys: pytest.CaptureFixture[str]
     assert sam.main() == 1
     assert f"--name {sam.CONTAINER}" in capsys.readouterr().err
     assert not sam.VARIABLES.exists()
+
+
+def test_without_a_running_engine_nothing_is_built(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """A docker that reaches no engine ends it at once, with the command that failed."""
+    machine.install(engine=1)
+    assert sam.main() == 1
+    assert "docker version" in capsys.readouterr().err
+    assert not [command for command in machine.commands() if command.startswith("sam build")]
 
 
 def test_a_machine_without_docker_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
