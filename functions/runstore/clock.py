@@ -14,5 +14,5 @@ def elapsed() -> float:
 
 
 def sleep(seconds: float) -> None:
-    """Wait."""
+    """Wait, as the store does between two tries; here, so that a simulation need not."""
     time.sleep(seconds)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runstore import RunStore, ThrottledError, TransientError, UnavailableError, clock
+from runstore import RunStore, ThrottledError, TransientError, UnavailableError
 from runstore.settings import Settings
 from tests import proofs
 from tests.backends import Backend
@@ -75,13 +75,6 @@ REPEATABLE = sorted(set(OPERATIONS) - {"push", "push to a long list", "push_many
 def table(dynamodb_local_backend: Backend) -> str:
     """A table for all tests here; each uses runs of its own."""
     return dynamodb_local_backend.make_table("faults")
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the store nor botocore waits between two attempts."""
-    monkeypatch.setattr(clock, "sleep", lambda _: None)
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
 
 
 class Bench:

@@ -23,13 +23,6 @@ def table(dynamodb_local_backend: Backend) -> str:
     return dynamodb_local_backend.make_table("unprocessed")
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits between two attempts."""
-    monkeypatch.setattr(clock, "sleep", lambda _: None)
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
-
-
 def _store(backend: Backend, table: str, run_id: str, client: Any = None) -> RunStore:
     settings = Settings(table, segment_bytes=200, ttl_days=1)
     return RunStore(run_id, client=client or backend.client(), settings=settings)

@@ -1,7 +1,8 @@
 """DynamoDB in memory: the requests that the run store makes, with DynamoDB's own atomicity and no more.
 
 A single-item request and a transaction are atomic. A Query, a BatchGetItem and a BatchWriteItem are not: they
-call `pause` between any two items, and whatever runs then happens in the middle of them.
+call `pause` between any two items, and whatever runs then happens in the middle of them. What the store
+does not send is not made up: it is a NotImplementedError, here and in `wire`.
 """
 
 from bisect import bisect_left, bisect_right, insort

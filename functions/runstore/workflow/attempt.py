@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runstore.workflow.base import Workflow
 
 MAX_MESSAGE = 8_000  # characters of an error's text: Step Functions keeps 32,768 of the cause around it
-_ESCAPES = sys.version_info < (3, 12)  # Lambda's runtime writes what is not ASCII as \uXXXX
+_ESCAPES = sys.version_info < (3, 12)  # Lambda's runtime then writes what is not ASCII as \uXXXX
 
 
 @dataclass(frozen=True, slots=True)
