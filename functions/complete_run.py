@@ -1,8 +1,8 @@
 """Delete every item of a run: {runId} -> {runId, deleted}. The completion state of a workflow; again is safe."""
 
 from runstore import JSON, RunStore
-from runstore.completion import TimeLeft
-from runstore.handler import entry_point
+from runstore.aws_lambda.entry_point import entry_point
+from runstore.lifecycle.completion import TimeLeft
 
 
 def complete(store: RunStore, time_left: TimeLeft | None) -> dict[str, JSON]:

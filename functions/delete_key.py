@@ -1,7 +1,7 @@
 """Remove a key: {runId, key} -> {key}."""
 
 from runstore import JSON, RunStore
-from runstore.handler import entry_point
+from runstore.aws_lambda.entry_point import entry_point
 
 
 def delete(store: RunStore, key: str) -> dict[str, JSON]:

@@ -1,7 +1,7 @@
 """Read a key: {runId, key, start?, limit?} -> {key, value, found}. With start or limit, part of a list."""
 
 from runstore import JSON, RunStore
-from runstore.handler import entry_point
+from runstore.aws_lambda.entry_point import entry_point
 
 
 def get(store: RunStore, key: str) -> dict[str, JSON]:

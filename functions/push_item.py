@@ -1,7 +1,7 @@
 """Append to a list: {runId, key, item, token?} or {runId, key, items, token?} -> {key, length}."""
 
 from runstore import JSON, RunStore
-from runstore.handler import entry_point
+from runstore.aws_lambda.entry_point import entry_point
 
 
 def push(store: RunStore, key: str, item: JSON, token: str | None = None) -> dict[str, JSON]:

@@ -1,7 +1,7 @@
 """Write a key: {runId, key, value} -> {key}."""
 
 from runstore import JSON, RunStore
-from runstore.handler import entry_point
+from runstore.aws_lambda.entry_point import entry_point
 
 
 def set_value(store: RunStore, key: str, value: JSON) -> dict[str, JSON]:

@@ -24,9 +24,9 @@ from runstore.errors import (
     UnavailableError,
     ValueTooLargeError,
 )
+from runstore.model.values import JSON
 from runstore.settings import Settings
 from runstore.store import RunStore
-from runstore.values import JSON
 
 __all__ = [
     "JSON",

@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from runstore import expressions, names, read, replace, values
-from runstore import items as model
-from runstore.append import append
-from runstore.client import default_client, memory_of
+from runstore.dynamodb.client import default_client, memory_of
+from runstore.dynamodb.table import Table
 from runstore.errors import InvalidRequestError, RunStoreError
+from runstore.model import expressions, values
+from runstore.model import identifiers as names
+from runstore.model import items as model
+from runstore.protocol import read, replace
+from runstore.protocol.append import append
 from runstore.settings import Settings
-from runstore.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from runstore.completion import Retirement, TimeLeft
-    from runstore.retirement import StatusChange
-    from runstore.values import JSON
+    from runstore.lifecycle.completion import Retirement, TimeLeft
+    from runstore.lifecycle.retirement import StatusChange
+    from runstore.model.values import JSON
 
 
 class RunStore:
@@ -222,8 +224,8 @@ class RunStore:
             return self._complete(time_left)
 
     def retire(self, change: "StatusChange", *, time_left: "TimeLeft | None" = None) -> "Retirement":
-        """Do with the run's items what the execution's new status asks for, as `runstore.retirement.retire` says."""
-        from runstore import retirement  # noqa: PLC0415 as for _complete
+        """Do with the run's items what the execution's new status asks for; see `runstore.lifecycle.retirement`."""
+        from runstore.lifecycle import retirement  # noqa: PLC0415 as for _complete
 
         with Naming("retire", self._run_id):
             return retirement.retire(self._table, change, time_left)
@@ -266,7 +268,7 @@ class RunStore:
         replace.delete_head(self._table, key)
 
     def _complete(self, time_left: "TimeLeft | None") -> int:
-        from runstore import completion  # noqa: PLC0415 a function that never completes starts sooner without it
+        from runstore.lifecycle import completion  # noqa: PLC0415 a function that never completes starts sooner without it
 
         return completion.complete(self._table, time_left)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runstore import IncompleteCompletionError, RunStore
-from runstore.retirement import StatusChange
+from runstore.lifecycle.retirement import StatusChange
 from tests.contract.places import TablePlace
 
 DAY = 86_400

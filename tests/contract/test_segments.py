@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from runstore import JSON, RunStore
-from runstore.items import RECORD_SEPARATOR, UNIT_SEPARATOR, from_wire
+from runstore.model.items import RECORD_SEPARATOR, UNIT_SEPARATOR, from_wire
 from tests.contract.places import Place, RunItems, TablePlace
 
 LONG = "x" * 190

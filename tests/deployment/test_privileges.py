@@ -14,7 +14,8 @@ import increment_counter
 import push_item
 import retire_run
 import set_value
-from runstore import RunStore, Settings, client
+from runstore import RunStore, Settings
+from runstore.dynamodb import client
 from tests.backends import Backend
 from tests.deployment.definition import Definition
 

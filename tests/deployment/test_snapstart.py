@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import increment_counter
-from runstore import client, snapstart
+from runstore.aws_lambda import snapstart
+from runstore.dynamodb import client
 from tests.backends import Backend
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"

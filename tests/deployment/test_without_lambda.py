@@ -13,7 +13,7 @@ import pytest
 from infra.local import Execution, LocalStack
 from infra.local.server import ROOT
 from runstore import RunStore
-from runstore.items import UNIT_SEPARATOR
+from runstore.model.items import UNIT_SEPARATOR
 from tests.backends import Backend
 
 DEFINITION = (ROOT / "infra" / "statemachines" / "direct_dynamodb.asl.json").read_text("utf-8")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from runstore.client import default_client
+from runstore.dynamodb.client import default_client
 
 DEATHS = "DEATHS"  # the environment variable that names the folder with a file for each death
 BEFORE, AFTER = "before-send.dynamodb", "needs-retry.dynamodb"  # nothing is written yet; it is, and nobody knows

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from runstore import RunStore, Settings, handler
+from runstore import RunStore, Settings
+from runstore.aws_lambda import entry_point as handler
 from tests.simulation.client import Direct, SimulatedClient
 from tests.simulation.database import Database
 
@@ -43,7 +44,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     database = Database()
     network: Any = Direct(database)
     client = SimulatedClient(network)
-    monkeypatch.setattr("runstore.client._default", [client])
+    monkeypatch.setattr("runstore.dynamodb.client._default", [client])
     monkeypatch.setenv("RUNSTORE_TABLE", "runs")
     return Table(database, client)
 

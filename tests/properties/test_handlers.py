@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runstore import RunStoreError, client
+from runstore import RunStoreError
+from runstore.dynamodb import client
 from tests import proofs
 from tests.properties.test_store import JSON, NAMES, same, store_in
 from tests.simulation.client import Direct, SimulatedClient

@@ -31,52 +31,52 @@ class Mutant:
 
 MUTANTS: dict[str, Mutant] = {
     "a re-sent push is applied again": Mutant(
-        "expressions", "    if change.receipt:\n        condition +=", "    if False:\n        condition +="
+        "model.expressions", "    if change.receipt:\n        condition +=", "    if False:\n        condition +="
     ),
-    "a closed segment takes more": Mutant("expressions", '_SAME_KIND = f"#kind = :kind AND {OPEN}"', '_SAME_KIND = "#kind = :kind"'),
-    "a seal does not show": Mutant("expressions", 'SEAL = "SET #sealed = :true', 'SEAL = "SET #retired = :true'),
+    "a closed segment takes more": Mutant("model.expressions", '_SAME_KIND = f"#kind = :kind AND {OPEN}"', '_SAME_KIND = "#kind = :kind"'),
+    "a seal does not show": Mutant("model.expressions", 'SEAL = "SET #sealed = :true', 'SEAL = "SET #retired = :true'),
     "an expired head takes more": Mutant(
-        "expressions",
+        "model.expressions",
         'condition += " AND NOT " + EXPIRED\n        values[":now"] = {"N": str(now)}',
         "assert now",
         "expiring",
     ),
     "another chain's head is replaced": Mutant(
-        "expressions",
+        "model.expressions",
         'SAME_CLOSED_HEAD = "#chain = :chain AND #weight >= #capacity"',
         'SAME_CLOSED_HEAD = "#weight >= #capacity AND #chain <> :chain OR #chain = :chain"',
     ),
-    "a reset seals no tail": Mutant("replace", "return table.transact(head, seal, *others)", "return table.transact(head, *others)"),
+    "a reset seals no tail": Mutant("protocol.replace", "return table.transact(head, seal, *others)", "return table.transact(head, *others)"),
     "a delete ignores the chain": Mutant(
-        "replace", "table.delete_request(key, OPEN)", 'table.delete_request(key, f"{OPEN} OR attribute_exists(#run_id)")'
+        "protocol.replace", "table.delete_request(key, OPEN)", 'table.delete_request(key, f"{OPEN} OR attribute_exists(#run_id)")'
     ),
     "an expired head is removed though renewed": Mutant(
-        "replace", 'f"{OPEN} AND {EXPIRED}", **now', "OPEN", "expiring"
+        "protocol.replace", 'f"{OPEN} AND {EXPIRED}", **now', "OPEN", "expiring"
     ),
-    "a re-sent set is written anew": Mutant("replace", "NOT_MINE if origin else OPEN, **origin", "OPEN"),
-    "an intent points behind the tail": Mutant("append", '"from": {"N": str(place.known)}', '"from": {"N": str(place.known + 1)}'),
-    "no intent is written": Mutant("append", "if head is None or not self.change.digest:", "if True:"),
+    "a re-sent set is written anew": Mutant("protocol.replace", "NOT_MINE if origin else OPEN, **origin", "OPEN"),
+    "an intent points behind the tail": Mutant("protocol.append", '"from": {"N": str(place.known)}', '"from": {"N": str(place.known + 1)}'),
+    "no intent is written": Mutant("protocol.append", "if head is None or not self.change.digest:", "if True:"),
     "a repeated token's receipt is not looked for": Mutant(
-        "append", "if (result := self.result_in(segment)) is not None:\n                return result\n            last",
+        "protocol.append", "if (result := self.result_in(segment)) is not None:\n                return result\n            last",
         "last",
     ),
-    "a token trusts what is remembered": Mutant("append", "head.chain != self.chain or head.expired", "head.expired"),
+    "a token trusts what is remembered": Mutant("protocol.append", "head.chain != self.chain or head.expired", "head.expired"),
     "a segment forgets what came before": Mutant(
-        "append", "return _Place(tail.n + 1, tail.total) if tail.closed else", 'return _Place(tail.n + 1, "0") if tail.closed else'
+        "protocol.append", "return _Place(tail.n + 1, tail.total) if tail.closed else", 'return _Place(tail.n + 1, "0") if tail.closed else'
     ),
-    "a tail of another kind is followed": Mutant("append", "if tail.kind != self.change.kind:", "if False:"),
-    "chains share an id": Mutant("items", "return secrets.token_urlsafe(9)", 'return "chain-chain1"'),
-    "calls share a receipt": Mutant("items", "return RECEIPT_PREFIX + secrets.token_urlsafe(6)", 'return "r:receipt1"'),
-    "a gap is not noticed": Mutant("read", "elif segment.n != last.n + 1 or segment.start != last.length:", "elif False:"),
-    "a snapshot takes a gap": Mutant("read", "if segment.sealed or segment.n != last.n + 1 or (", "if False and ("),
+    "a tail of another kind is followed": Mutant("protocol.append", "if tail.kind != self.change.kind:", "if False:"),
+    "chains share an id": Mutant("model.items", "return secrets.token_urlsafe(9)", 'return "chain-chain1"'),
+    "calls share a receipt": Mutant("model.items", "return RECEIPT_PREFIX + secrets.token_urlsafe(6)", 'return "r:receipt1"'),
+    "a gap is not noticed": Mutant("protocol.read", "elif segment.n != last.n + 1 or segment.start != last.length:", "elif False:"),
+    "a snapshot takes a gap": Mutant("protocol.read", "if segment.sealed or segment.n != last.n + 1 or (", "if False and ("),
     "a dead chain is read": Mutant(
-        "read", "if present is None or present.chain != head.chain or not present.closed:", "if False:"
+        "protocol.read", "if present is None or present.chain != head.chain or not present.closed:", "if False:"
     ),
     "reading ignores an expiry": Mutant(
-        "read", "head.expired(clock.now()):\n            return False", "head is None:\n            return False", "expiring"
+        "protocol.read", "head.expired(clock.now()):\n            return False", "head is None:\n            return False", "expiring"
     ),
-    "plain increments are sent again": Mutant("failures", "if write.once and error is not None:", "if False:"),
-    "a completion leaves a page": Mutant("completion", "    for _ in range(_PASSES):", "    for _ in range(0):", "completing"),
+    "plain increments are sent again": Mutant("dynamodb.failures", "if write.once and error is not None:", "if False:"),
+    "a completion leaves a page": Mutant("lifecycle.completion", "    for _ in range(_PASSES):", "    for _ in range(0):", "completing"),
 }  # fmt: skip
 SLOW = {
     "another chain's head is replaced",

@@ -6,7 +6,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from runstore import KeyTypeMismatchError, RunStore, items
+from runstore import KeyTypeMismatchError, RunStore
+from runstore.model import items
 from tests.simulation.specification import MISMATCH, State, Step, kind_of, plain
 
 KEYS = "keys"

@@ -14,8 +14,10 @@ from typing import Any, Self
 from botocore.exceptions import ClientError
 from greenlet import getcurrent, greenlet
 
-from runstore import RunStore, clock, completion, items
+from runstore import RunStore, clock
 from runstore.errors import TransientError
+from runstore.lifecycle import completion
+from runstore.model import items
 from runstore.settings import Settings
 from tests.simulation import faults
 from tests.simulation.client import SimulatedClient

@@ -128,7 +128,7 @@ def test_a_table_of_another_schema(backend: Backend) -> None:
 @pytest.fixture
 def _no_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has not made its client yet."""
-    monkeypatch.setattr("runstore.client._default", [])
+    monkeypatch.setattr("runstore.dynamodb.client._default", [])
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
 
 

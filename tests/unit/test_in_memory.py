@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runstore import InvalidRequestError, InvalidRunIdError, RunStore
-from runstore.retirement import StatusChange
+from runstore.lifecycle.retirement import StatusChange
 from runstore.testing import InMemoryRunStore
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstore.items import (
+from runstore.model.identifiers import MAX_KEY_BYTES
+from runstore.model.items import (
     MOST_PART_ELEMENTS,
     PART_SEGMENTS,
     Item,
@@ -24,7 +25,6 @@ from runstore.items import (
     to_wire,
     token_digest,
 )
-from runstore.names import MAX_KEY_BYTES
 
 KEYS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20)
 SIZES = st.lists(st.integers(min_value=1, max_value=5_000), max_size=1_200)

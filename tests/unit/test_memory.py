@@ -2,8 +2,8 @@
 
 import pytest
 
-from runstore.items import NEVER
-from runstore.memory import FRESH, MOST_TAILS, Tail, TailMemory
+from runstore.model.items import NEVER
+from runstore.protocol.tails import FRESH, MOST_TAILS, Tail, TailMemory
 
 TAIL = Tail(chain="c", n=3, total="9", closed=False, head_expires_at=NEVER, seen_at=0.0)
 

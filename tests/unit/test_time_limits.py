@@ -7,16 +7,16 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 from runstore import IncompleteCompletionError, RunStore, Settings
-from runstore.client import default_client
+from runstore.dynamodb.client import default_client
+from tests.repository.test_template import RESOURCES, TEMPLATE
 from tests.simulation.client import Direct, SimulatedClient
 from tests.simulation.database import Database
-from tests.unit.test_template import RESOURCES, TEMPLATE
 
 
 @pytest.fixture
 def worst(monkeypatch: pytest.MonkeyPatch) -> float:
     """The seconds after which a request of the default client has failed, if every attempt and pause is the longest."""
-    monkeypatch.setattr("runstore.client._default", [])
+    monkeypatch.setattr("runstore.dynamodb.client._default", [])
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     config: Any = default_client().meta.config
     assert config.retries["mode"] == "standard"

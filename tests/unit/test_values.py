@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runstore.errors import InvalidValueError, ValueTooLargeError
-from runstore.values import decode, decode_list, decode_number, encode, encode_list, encode_number
+from runstore.model.values import decode, decode_list, decode_number, encode, encode_list, encode_number
 
 LIMIT = 350_000
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too

@@ -11,7 +11,7 @@ import pytest
 from typing_extensions import override
 
 from runstore import RunStore, Settings, clock
-from runstore.retirement import StatusChange
+from runstore.lifecycle.retirement import StatusChange
 from runstore.workflow import Workflow
 from runstore.workflow.handler import make_handler
 from tests.simulation.client import Direct, SimulatedClient

@@ -37,7 +37,7 @@ def _imported_by(statement: str, **environment: str) -> set[str]:
 
 def test_the_store_does_not_import_workflows() -> None:
     """A cold start of the store's own functions waits for neither workflows nor the testing kit."""
-    imported = _imported_by("import runstore.handler")
+    imported = _imported_by("import runstore.aws_lambda.entry_point")
     assert "runstore.store" in imported
     assert not {name for name in imported if name.startswith(("runstore.workflow", "runstore.testing"))}
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import pytest
 
 from runstore import clock
+from runstore.dynamodb.table import Table
 from runstore.errors import ThrottledError
-from runstore.table import Table
 from runstore.workflow import HookApi, StepApi, Workflow, step
 from runstore.workflow.machine import VERSION
 from runstore.workflow.records import Records, Run

@@ -5,19 +5,21 @@ from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperatio
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
-from runstore import clock, names, values
-from runstore.append import mismatch
+from runstore import clock
 from runstore.errors import InvalidRequestError
-from runstore.read import no_list
+from runstore.model import identifiers as names
+from runstore.model import values
+from runstore.protocol.append import mismatch
+from runstore.protocol.read import no_list
 from runstore.settings import Settings
 from runstore.store import Naming, RunStore
 
 if TYPE_CHECKING:
-    from runstore.completion import Retirement, TimeLeft
-    from runstore.expressions import Change
-    from runstore.items import Item, Kind
-    from runstore.retirement import StatusChange
-    from runstore.values import JSON
+    from runstore.lifecycle.completion import Retirement, TimeLeft
+    from runstore.lifecycle.retirement import StatusChange
+    from runstore.model.expressions import Change
+    from runstore.model.items import Item, Kind
+    from runstore.model.values import JSON
 
 _DAY = 86_400
 _DIGITS = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Subnormal])

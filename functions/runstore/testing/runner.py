@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from runstore.errors import InvalidRequestError
+from runstore.model.values import decode, encode
 from runstore.settings import Settings
 from runstore.testing.memory import InMemoryRunStore
-from runstore.values import decode, encode
 from runstore.workflow import machine
 from runstore.workflow.api import Limits, Schedule, StepApi
 from runstore.workflow.attempt import Failure, complete_hook, error_hook, failure_of, run_step
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from runstore.values import JSON
+    from runstore.model.values import JSON
     from runstore.workflow.base import Workflow
 
 _BEGAN = 1_800_000_000.0  # epoch seconds; simulated time begins here

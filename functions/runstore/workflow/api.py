@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from runstore.values import encode
+from runstore.model.values import encode
 from runstore.workflow.durations import seconds
 from runstore.workflow.errors import InvalidDelayError, SchedulingError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runstore.errors import InvalidRequestError, ValueTooLargeError
-from runstore.values import encode
+from runstore.model.values import encode
 from runstore.workflow.api import HookApi, StepApi, StepLogger
 from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK
 from runstore.workflow.errors import PermanentError, StepFailure

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstore.values import encode
+from runstore.model.values import encode
 from runstore.workflow import machine
 from runstore.workflow.api import Limits, Schedule, StepApi, StepLogger
 from runstore.workflow.attempt import Failure, complete_hook, error_hook, run_step

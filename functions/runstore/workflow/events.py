@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstore.names import check_run_id
+from runstore.model.identifiers import check_run_id
 from runstore.workflow.attempt import MAX_MESSAGE, Failure
 from runstore.workflow.errors import InvalidEventError, StepCrashedError, StepTimeoutError
 from runstore.workflow.machine import VERSION

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from runstore.client import default_client
+from runstore.dynamodb.client import default_client
+from runstore.dynamodb.table import Table
 from runstore.errors import ConfigurationError, IncompleteCompletionError, TransientError
 from runstore.settings import Settings
 from runstore.store import RunStore
-from runstore.table import Table
 from runstore.workflow.attempt import Failure
 from runstore.workflow.engine import Engine
 from runstore.workflow.errors import StepFailure, WorkflowUnavailableError
@@ -39,7 +39,7 @@ def make_handler(
     if initialization:
         the_logger()  # while Lambda starts the process, or takes its snapshot, and nobody waits for an answer
     if initialization == "snap-start":
-        from runstore import snapstart  # noqa: PLC0415 elsewhere there is no such thing
+        from runstore.aws_lambda import snapstart  # noqa: PLC0415 elsewhere there is no such thing
 
         snapstart.register()
 

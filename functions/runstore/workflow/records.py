@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runstore import clock
 from runstore.errors import TransientError
-from runstore.expressions import ABSENT
-from runstore.items import GROUP_SEPARATOR
+from runstore.model.expressions import ABSENT
+from runstore.model.items import GROUP_SEPARATOR
 from runstore.workflow.errors import RunEndedError, StepFailure
 from runstore.workflow.machine import WIDTH, fits_state
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from runstore.items import Wire
-    from runstore.table import Table
+    from runstore.dynamodb.table import Table
+    from runstore.model.items import Wire
     from runstore.workflow.api import Scheduled
 
 _Request = TypeVar("_Request")

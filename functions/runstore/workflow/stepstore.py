@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from runstore.model.values import JSON
     from runstore.store import RunStore
-    from runstore.values import JSON
 
 
 _SHORT = 200  # characters: a token has up to 256 bytes

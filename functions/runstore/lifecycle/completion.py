@@ -6,12 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from runstore import expressions
 from runstore.errors import IncompleteCompletionError
+from runstore.model import expressions
 
 if TYPE_CHECKING:
-    from runstore.items import Wire
-    from runstore.table import Table
+    from runstore.dynamodb.table import Table
+    from runstore.model.items import Wire
 
 _WORKERS = 8
 _BATCH = 25  # the most items that BatchWriteItem takes

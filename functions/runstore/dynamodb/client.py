@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from botocore.exceptions import BotoCoreError
 
 from runstore.errors import ConfigurationError
-from runstore.memory import TailMemory
+from runstore.protocol.tails import TailMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 import runstore
-from runstore import Settings, handler, items, names, values
+from runstore import Settings
+from runstore.aws_lambda import entry_point as handler
+from runstore.model import identifiers as names
+from runstore.model import items, values
 from tests.backends import Backend
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +28,7 @@ def fenced(language: str) -> list[str]:
 @pytest.fixture
 def _stack(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNSTORE_TABLE", moto_backend.make_table())
-    monkeypatch.setattr("runstore.client._default", [moto_backend.client()])
+    monkeypatch.setattr("runstore.dynamodb.client._default", [moto_backend.client()])
 
 
 @pytest.mark.usefixtures("_stack")

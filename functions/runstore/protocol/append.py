@@ -9,15 +9,16 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstore import clock, items
+from runstore import clock
 from runstore.errors import KeyTypeMismatchError
-from runstore.expressions import ABSENT, NEW_CHAIN, SAME_CLOSED_HEAD, Change, Target
-from runstore.items import Item, from_wire, intent_key, segment_key
-from runstore.memory import Tail, TailMemory
-from runstore.replace import remove_expired
+from runstore.model import items
+from runstore.model.expressions import ABSENT, NEW_CHAIN, SAME_CLOSED_HEAD, Change, Target
+from runstore.model.items import Item, from_wire, intent_key, segment_key
+from runstore.protocol.replace import remove_expired
+from runstore.protocol.tails import Tail, TailMemory
 
 if TYPE_CHECKING:
-    from runstore.table import Table
+    from runstore.dynamodb.table import Table
 
 # The pause after a lost race, jittered: so many times what the lost request took (the longer it took, the more writers
 # wait in line), doubled at each race.

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from runstore import clock, expressions
-from runstore.answers import reading, take_as_it_is
-from runstore.errors import ConfigurationError, ThrottledError
-from runstore.failures import (
+from runstore import clock
+from runstore.dynamodb.answers import reading, take_as_it_is
+from runstore.dynamodb.failures import (
     CONDITION_FALSE,
     FAILURES,
     INVALID,
@@ -21,15 +20,17 @@ from runstore.failures import (
     sending,
     watch,
 )
-from runstore.items import LAST_SEGMENT, Item, from_wire, segment_key
-from runstore.values import out_of_range
+from runstore.errors import ConfigurationError, ThrottledError
+from runstore.model import expressions
+from runstore.model.items import LAST_SEGMENT, Item, from_wire, segment_key
+from runstore.model.values import out_of_range
 
 if TYPE_CHECKING:
     from typing import Any
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from runstore.items import Wire
+    from runstore.model.items import Wire
     from runstore.settings import Settings
 
 _DAY = 86_400

@@ -6,16 +6,17 @@ from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING
 
-from runstore import clock, completion
-from runstore.completion import Retirement
+from runstore import clock
 from runstore.errors import InvalidRequestError
-from runstore.names import check_run_id
+from runstore.lifecycle import completion
+from runstore.lifecycle.completion import Retirement
+from runstore.model.identifiers import check_run_id
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from runstore.completion import TimeLeft
-    from runstore.table import Table
+    from runstore.dynamodb.table import Table
+    from runstore.lifecycle.completion import TimeLeft
 
 _DAY = 86_400
 _MOST_SECONDS = 10**11  # the year 5138; beyond it somebody mistook one unit for another

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from runstore import clock
 from runstore.errors import KeyTypeMismatchError, UnavailableError
-from runstore.items import FIRST_USER_KEY, UNIT_SEPARATOR, Item, from_wire, segment_key, split_segment_key
-from runstore.values import decode, decode_list, decode_number
+from runstore.model.items import FIRST_USER_KEY, UNIT_SEPARATOR, Item, from_wire, segment_key, split_segment_key
+from runstore.model.values import decode, decode_list, decode_number
 
 if TYPE_CHECKING:
-    from runstore.table import Table
-    from runstore.values import JSON
+    from runstore.dynamodb.table import Table
+    from runstore.model.values import JSON
 
 _TRIES = 9
 _ELEMENTS = "#key, #items, #length, #sealed"  # all that reading a chain needs: receipts stay where they are

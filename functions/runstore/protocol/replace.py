@@ -7,15 +7,16 @@ head is written segments first: nobody sees half of it, and no head is ever larg
 
 from typing import TYPE_CHECKING
 
-from runstore import clock, items
-from runstore.expressions import ABSENT, EXPIRED, NOT_MINE, OPEN, SAME_CLOSED_HEAD, SEAL, UNSEALED_TAIL
-from runstore.items import Item, from_wire, segment_key, to_wire
+from runstore import clock
+from runstore.model import items
+from runstore.model.expressions import ABSENT, EXPIRED, NOT_MINE, OPEN, SAME_CLOSED_HEAD, SEAL, UNSEALED_TAIL
+from runstore.model.items import Item, from_wire, segment_key, to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from runstore.table import Table
+    from runstore.dynamodb.table import Table
 
 
 def put_head(table: "Table", key: str, new: Item) -> None:

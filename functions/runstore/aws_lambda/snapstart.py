@@ -6,7 +6,7 @@ Imported only where Lambda takes a snapshot. Random ids come from the operating 
 import importlib
 import random
 
-from runstore.client import default_client
+from runstore.dynamodb.client import default_client
 
 
 def register() -> None:

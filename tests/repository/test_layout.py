@@ -40,9 +40,9 @@ PUBLIC = {
 ENTRY = "entry points"
 LAYERS = [
     {"runstore.errors"},
-    {"runstore.values", "runstore.items"},
+    {"runstore.model.values", "runstore.model.items"},
     {"runstore.store"},
-    {"runstore.handler"},
+    {"runstore.aws_lambda.entry_point"},
     {ENTRY},
 ]
 
@@ -157,7 +157,13 @@ def test_importing_the_package_imports_no_more_than_the_store_needs() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=FUNCTIONS, capture_output=True, text=True, check=True
     ).stdout.split()
-    spared = ("aws_lambda_powertools", "runstore.handler", "runstore.testing", "runstore.workflow", "types_")
+    spared = (
+        "aws_lambda_powertools",
+        "runstore.aws_lambda.entry_point",
+        "runstore.testing",
+        "runstore.workflow",
+        "types_",
+    )
     assert "runstore" in loaded
     assert not [name for name in loaded if name.startswith(spared)]
 

@@ -6,7 +6,7 @@ Attribute names go through placeholders (`#name`): `key`, `value`, `items` and m
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstore.items import Kind, capacity, receipt_weight, strings
+from runstore.model.items import Kind, capacity, receipt_weight, strings
 
 if TYPE_CHECKING:
     from typing import Any

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from runstore.completion import TimeLeft
+    from runstore.lifecycle.completion import TimeLeft
 
     Event = dict[str, Any]
     Result = dict[str, Any]
@@ -85,7 +85,7 @@ def entry_point(*variants: "Callable[..., Result]") -> "Handler":
 
 def event_entry_point(operation: str) -> "Handler":
     """Return the Lambda handler that takes EventBridge's status changes of executions."""
-    from runstore import retirement  # noqa: PLC0415 the other functions start sooner without it
+    from runstore.lifecycle import retirement  # noqa: PLC0415 the other functions start sooner without it
 
     def answer(event: "Event", time_left: "TimeLeft | None", told: "Event") -> "Result":
         change = retirement.parse(event)
@@ -100,7 +100,7 @@ def event_entry_point(operation: str) -> "Handler":
 
 def _serve(operation: str, answer: "Callable[[Event, TimeLeft | None, Event], Result]") -> "Handler":
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-        from runstore import snapstart  # noqa: PLC0415 elsewhere there is no such thing
+        from runstore.aws_lambda import snapstart  # noqa: PLC0415 elsewhere there is no such thing
 
         snapstart.register()
 

@@ -1,0 +1,1 @@
+"""What is stored, without I/O: items, expressions, values and identifiers."""

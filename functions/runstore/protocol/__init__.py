@@ -1,0 +1,1 @@
+"""The operations on one key: append, replace and read."""

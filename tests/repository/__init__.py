@@ -1,0 +1,1 @@
+"""Tests of the repository itself: documents, layout, template, tools and releases."""
