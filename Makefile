@@ -88,7 +88,7 @@ check: $(STAMP) $(SAM_STAMP) ## Check format, lint, types, template and state ma
 	  echo '$(BIN)/python -m tests.checks.state_machines'; \
 	  $(BIN)/python -m tests.checks.state_machines $(NODE_TOOLS)/node_modules/.bin/asl-validator; \
 	else \
-	  echo 'SKIPPED: infra/statemachines is not validated, because asl-validator needs npm and there is none here'; \
+	  echo 'SKIPPED: no state machine is validated, because asl-validator needs npm and there is none here'; \
 	fi
 
 .PHONY: format

@@ -32,7 +32,7 @@ locals {
       for name in keys(local.workflows) : name => {
         policy = "run-workflow"
         definition = templatefile(
-          "${path.module}/../statemachines/workflow.asl.json", { WorkflowFunctionArn = local.arns[name] }
+          "${path.module}/../../functions/runstore/workflow/workflow.asl.json", { WorkflowFunctionArn = local.arns[name] }
         )
         statements = [
           { Effect = "Allow", Action = "lambda:InvokeFunction", Resource = [local.arns[name]] },

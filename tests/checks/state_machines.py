@@ -11,7 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "infra" / "statemachines"
+ROOT = Path(__file__).parents[2]
+FOLDERS = [ROOT / "infra" / "statemachines", ROOT / "functions" / "runstore" / "workflow"]
 # An Amazon Resource Name fits wherever these files take text; outside quotes only a number can stand.
 TEXT = "arn:aws:lambda:eu-central-1:123456789012:function:name"
 NUMBER = "1"
@@ -43,7 +44,7 @@ def problem(validator: str, path: Path) -> str | None:
 
 def main(validator: str) -> int:
     """Print one line for each file and what is wrong with it; return 1 if anything is."""
-    paths = sorted(FOLDER.glob("*.asl.json"))
+    paths = [path for folder in FOLDERS for path in sorted(folder.glob("*.asl.json"))]
     problems = {path: problem(validator, path) for path in paths}
     for path, found in problems.items():
         sys.stdout.write(f"{path.name}: {found or 'valid'}\n")

@@ -96,7 +96,7 @@ class Definition:
 def definition_of(machine: Mapping[str, Any]) -> Any:
     """Return a state machine's definition with its substitutions."""
     values = machine["DefinitionSubstitutions"]
-    text = (ROOT / "infra" / "statemachines" / machine["DefinitionS3Location"]["Key"]).read_text("utf-8")
+    text = (ROOT / machine["DefinitionS3Location"]["Key"]).read_text("utf-8")
     return json.loads(re.sub(r"\$\{(\w+)\}", lambda found: str(values[found[1]]), text))
 
 
@@ -106,6 +106,6 @@ def _upload(template: dict[str, Any]) -> None:
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         if "DefinitionUri" in properties:
-            properties["DefinitionUri"] = f"s3://bucket/{Path(properties['DefinitionUri']).name}"
+            properties["DefinitionUri"] = f"s3://bucket/{properties['DefinitionUri']}"
         if "ContentUri" in properties:
             properties["ContentUri"] = "s3://bucket/layer"

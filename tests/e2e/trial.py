@@ -13,7 +13,7 @@ from infra.package import FUNCTIONS, zipped
 from runstore import RunStore
 
 HERE = Path(__file__).parent
-ASL = HERE.parents[1] / "infra" / "statemachines" / "workflow.asl.json"
+ASL = HERE.parents[1] / "functions" / "runstore" / "workflow" / "workflow.asl.json"
 
 
 @dataclass

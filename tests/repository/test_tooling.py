@@ -91,7 +91,7 @@ def test_placeholders_are_filled_before_a_state_machine_is_checked(definition: s
 
 def test_a_broken_state_machine_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check fails when the validator refuses a file, when a file is not JSON and when there is no file at all."""
-    monkeypatch.setattr(state_machines, "FOLDER", tmp_path)
+    monkeypatch.setattr(state_machines, "FOLDERS", [tmp_path])
     assert state_machines.main("true") == 1
     machine = tmp_path / "machine.asl.json"
     machine.write_text("{}")

@@ -21,7 +21,7 @@ from tests.workflow.stepfunctions.execution import MAX_STATE, Execution, StepFun
 from tests.workflow.stepfunctions.loop import Loop
 from tests.workflow.stepfunctions.paths import StatesError
 
-ASL = Path(__file__).parents[2] / "infra" / "statemachines" / "workflow.asl.json"
+ASL = Path(__file__).parents[2] / "functions" / "runstore" / "workflow" / "workflow.asl.json"
 BEGAN = 1_800_000_000.0  # epoch seconds: any moment will do
 Meddle = Callable[[dict[str, Any]], str | None]
 

@@ -5,6 +5,7 @@ runs a whole workflow in process. Nothing here is imported by `import runstore`.
 """
 
 from runstore.workflow.api import HookApi, StepApi
+from runstore.workflow.asl import state_machine_definition
 from runstore.workflow.base import Workflow
 from runstore.workflow.definition import step
 from runstore.workflow.errors import (
@@ -38,5 +39,6 @@ __all__ = [
     "Workflow",
     "WorkflowDefinitionError",
     "WorkflowUnavailableError",
+    "state_machine_definition",
     "step",
 ]
