@@ -10,7 +10,7 @@ import runstore.workflow
 WORKFLOW = [
     "HookApi", "InvalidActionError", "InvalidDelayError", "InvalidEventError", "PermanentError", "RunEndedError",
     "SchedulingError", "StepApi", "StepCrashedError", "StepFailure", "StepStore", "StepTimeoutError", "Workflow",
-    "WorkflowDefinitionError", "WorkflowUnavailableError", "step",
+    "WorkflowDefinitionError", "WorkflowUnavailableError", "state_machine_definition", "step",
 ]  # fmt: skip
 TESTING = ["InMemoryRunStore", "InjectedError", "StepRun", "WorkflowResult", "run_workflow"]
 
