@@ -1,0 +1,193 @@
+"""Connections to one server: opened, kept alive, and thrown away when they cannot be trusted."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import ssl
+import time
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from runstore import clock
+from runstore.aws_api.errors import BrokenAnswerError, NotSentError, UntrustedServerError
+from runstore.aws_api.exchange import exchange
+from runstore.aws_api.tls import new_context
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runstore.aws_api.endpoint import Endpoint
+    from runstore.aws_api.exchange import Answer
+
+_CONNECT_SECONDS = 1.0
+_HANDSHAKE_SECONDS = 3.0  # costs the client's processor, of which a small function has little
+_MAX_IDLE_CONNECTIONS = 16
+_MAX_IDLE_SECONDS = 60.0
+# A request that must not be sent twice never goes over a connection that the server may have closed unnoticed.
+_MAX_IDLE_SECONDS_UNREPEATABLE = 1.0
+
+
+class Pool:
+    """Idle connections to one server; safe between threads, and not shared with a child of fork.
+
+    Makes the TLS context right away, which takes longest of all: make a pool while Lambda initialises.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._context = new_context() if endpoint.scheme == "https" else None
+        self._lock = Lock()
+        self._idle: list[_Connection] = []  # the one that was used last is at the end
+        _pools.add(self)
+
+    def send(self, request: bytes, *, deadline: float, repeatable: bool) -> Answer:
+        """Send a request over an idle connection, or a new one, and return the whole answer.
+
+        Args:
+            request: The head and the body.
+            deadline: When to give up, as `clock.elapsed` counts.
+            repeatable: Whether the caller can send the request again if an idle connection turns out to be dead.
+
+        Raises:
+            NotSentError: The server could not be reached.
+            BrokenAnswerError: The request may have taken effect, and no whole answer came.
+        """
+        connection = self._take(_MAX_IDLE_SECONDS if repeatable else _MAX_IDLE_SECONDS_UNREPEATABLE)
+        reused = connection is not None
+        if connection is None:
+            connection = _Connection(_connect(self._endpoint, self._context, deadline))
+        keep = False
+        try:
+            answer = exchange(connection.sock, request, deadline)
+            keep = answer.keeps_alive
+        except BrokenAnswerError:
+            if reused:  # the others have been idle for longer
+                self.close()
+            raise
+        finally:
+            if keep:
+                self._keep(connection)
+            else:
+                connection.close()
+        return answer
+
+    def close(self) -> None:
+        """Close the idle connections; the next request opens another."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self, max_idle: float) -> _Connection | None:
+        """Return an idle connection that should be alive, if there is one."""
+        while True:
+            with self._lock:
+                # A connection that is too old for this request may still do for another one.
+                if not self._idle or (self._idle[-1].idle_seconds() >= max_idle and max_idle < _MAX_IDLE_SECONDS):
+                    return None
+                connection = self._idle.pop()
+            if connection.idle_seconds() < max_idle and not connection.is_readable():
+                return connection
+            connection.close()
+
+    def _keep(self, connection: _Connection) -> None:
+        connection.released()
+        with self._lock:
+            self._idle.append(connection)
+            surplus = self._idle[:-_MAX_IDLE_CONNECTIONS]
+            del self._idle[:-_MAX_IDLE_CONNECTIONS]
+        for oldest in surplus:
+            oldest.close()
+
+    def _after_fork(self) -> None:
+        """Forget the parent's connections: two processes on one would get each other's answers."""
+        self._lock = Lock()  # another thread of the parent may have held it
+        self.close()  # closes the child's copies alone: nothing is sent
+
+
+_pools: WeakSet[Pool] = WeakSet()
+
+
+def _after_fork() -> None:
+    for pool in tuple(_pools):
+        pool._after_fork()  # noqa: SLF001 one module
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class _Connection:
+    """An open socket, and since when nobody has used it by the two clocks.
+
+    While Lambda freezes a process, either clock may stand still.
+    """
+
+    __slots__ = ("_monotonic", "_wall", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.released()
+
+    def released(self) -> None:
+        """Begin to count how long it is idle."""
+        self._monotonic, self._wall = clock.elapsed(), time.time()
+
+    def idle_seconds(self) -> float:
+        """Return how long it has been idle by the clock that counted more; infinity if the time was set back."""
+        wall = time.time() - self._wall
+        return max(clock.elapsed() - self._monotonic, wall if wall >= 0 else float("inf"))
+
+    def is_readable(self) -> bool:
+        """Return whether something has arrived that nobody asked for: the server's good-bye, as a rule."""
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return True
+        try:
+            if hasattr(select, "poll"):  # select() takes no file descriptor above 1,023
+                poll = select.poll()
+                poll.register(self.sock, select.POLLIN)
+                return bool(poll.poll(0))
+            return bool(select.select([self.sock], [], [], 0)[0])
+        except (OSError, ValueError):
+            return True
+
+    def close(self) -> None:
+        """Close the socket."""
+        with suppress(OSError):  # it is gone all the same
+            self.sock.close()
+
+
+def _connect(endpoint: Endpoint, context: ssl.SSLContext | None, deadline: float) -> socket.socket:
+    # Hosts are given as bytes: for text, Python imports its IDNA codec.
+    host = endpoint.host.encode("ascii")
+    try:
+        address: Any = (host, endpoint.port)  # typeshed knows no bytes here
+        sock = socket.create_connection(address, timeout=_until(deadline, _CONNECT_SECONDS))
+    except OSError as failure:
+        raise NotSentError(f"cannot connect to {endpoint.authority}: {failure}") from failure
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is None:
+            return sock
+        sock.settimeout(_until(deadline, _HANDSHAKE_SECONDS))
+        return context.wrap_socket(sock, server_hostname=host)
+    except BaseException as failure:
+        sock.close()
+        if isinstance(failure, ssl.SSLCertVerificationError):
+            raise UntrustedServerError(
+                f"the certificate of {endpoint.authority} must be valid; {failure.verify_message or failure}"
+            ) from failure
+        if isinstance(failure, OSError):
+            raise NotSentError(f"no TLS connection to {endpoint.authority}: {failure}") from failure
+        raise
+
+
+def _until(deadline: float, longest: float) -> float:
+    seconds = min(longest, deadline - clock.elapsed())
+    if seconds <= 0:
+        raise NotSentError("there was no time left to connect")
+    return seconds
