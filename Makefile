@@ -120,7 +120,7 @@ format: $(STAMP) ## Format the code, mend what the linter can mend, write instal
 
 .PHONY: lock
 lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: with the newest versions)
-	$(UV_COMPILE) pyproject.toml --extra handlers --group dev -o requirements-dev.lock
+	$(UV_COMPILE) pyproject.toml --extra handlers --extra inspector --group dev -o requirements-dev.lock
 	$(UV_COMPILE) --group sam -o requirements-sam.lock
 	$(UV_COMPILE) --group audit -o requirements-audit.lock
 	$(UV_COMPILE) --group build -o requirements-build.lock
@@ -154,10 +154,11 @@ define install
 	@$(1)/bin/python $(PIP_INSTALL) -r $(2)
 endef
 
-# The path file puts functions/ on sys.path: `import runstore` is then the source that is deployed.
+# The path file puts functions/ and inspector/ on sys.path: `import runstore` is then the source that is deployed.
 $(STAMP): requirements-dev.lock requirements-pip.lock
 	$(call install,$(VENV),$<)
-	@$(BIN)/python -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("purelib"), "runstore.pth").write_text("$(CURDIR)/functions\n")'
+	@$(BIN)/python -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("purelib"), "runstore.pth").write_text("$(CURDIR)/functions\n$(CURDIR)/inspector\n")'
+	@printf '#!/bin/sh\nexec "$(abspath $(BIN))/python" -m runstore_inspector "$$@"\n' >$(BIN)/runstore && chmod +x $(BIN)/runstore
 	@touch $@
 
 # .venv-sam, .venv-audit, .venv-build and .venv-uv hold what requirements-NAME.lock lists.
