@@ -1,0 +1,78 @@
+"""A run at a glance: its execution, its keys, its steps. What both the command and the page show."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runstore_inspector import executions, reading, steps
+from runstore_inspector.reading import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runstore_inspector.connection import Connection
+    from runstore_inspector.executions import Execution, Run
+    from runstore_inspector.reading import Keys
+    from runstore_inspector.steps import Workflow
+
+_WORKERS = 8
+_SUMMARY_KEYS, _SUMMARY_UNITS = 100, 8.0  # of each run in a list
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What there is to see of a run. `workflow` is None for a run of no workflow class, or one that has ended."""
+
+    run: Run
+    keys: Keys
+    workflow: Workflow | None
+
+    @property
+    def status(self) -> str:
+        """The execution's status; of a run without an execution whether it holds anything."""
+        if self.run.execution is not None:
+            return self.run.execution.status
+        return "OPEN" if self.keys.keys or self.workflow else "EMPTY"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing about the run changes any more by itself."""
+        if self.run.execution is not None:
+            return not self.run.execution.running
+        return not self.keys.keys and self.workflow is None
+
+
+def read(connection: Connection, run: Run, *, start: str = "", prefix: str = "") -> Overview:
+    """Read what there is to see of a run."""
+    keys = reading.read_keys(connection, run.id, Wanted(start=start, prefix=prefix))
+    return Overview(run, keys, steps.read(connection, run.id))
+
+
+def refresh(connection: Connection, run: Run) -> Run:
+    """Return the run with its execution as it is now."""
+    if run.execution is None:
+        return run
+    return executions.Run(run.id, executions.describe(connection, run.id) or run.execution)
+
+
+def summaries(connection: Connection, run_ids: Sequence[str]) -> list[Keys]:
+    """Return the first keys of several runs, at a few read units each."""
+
+    def one(run_id: str) -> Keys:
+        return reading.read_keys(connection, run_id, Wanted(limit=_SUMMARY_KEYS, max_units=_SUMMARY_UNITS))
+
+    if not run_ids:
+        return []
+    with ThreadPoolExecutor(min(_WORKERS, len(run_ids)), "runstore-summaries") as workers:
+        contexts = [copy_context() for _ in run_ids]
+        return list(workers.map(lambda run_id, context: context.run(one, run_id), run_ids, contexts))
+
+
+def progress(execution: Execution, workflow: Workflow | None) -> tuple[int, int] | None:
+    """Return how many of the steps that are known are done, where that can be known."""
+    if workflow is None or not execution.running:
+        return None
+    return workflow.done, workflow.total
