@@ -177,7 +177,9 @@ def test_the_public_names_are_the_documented_ones() -> None:
     assert not [name for name in runstore.__all__ if not hasattr(runstore, name)]
 
 
-SOURCES = [path for folder in ("functions", "infra", "inspector", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+SOURCES = [
+    path for folder in ("functions", "infra", "inspector", "tests") for path in sorted((ROOT / folder).rglob("*.py"))
+]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
