@@ -124,6 +124,7 @@ lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: wi
 	$(UV_COMPILE) --group sam -o requirements-sam.lock
 	$(UV_COMPILE) --group audit -o requirements-audit.lock
 	$(UV_COMPILE) --group build -o requirements-build.lock
+	$(UV_COMPILE) --group lambda -c requirements-dev.lock -o requirements-lambda.lock
 	$(UV_COMPILE) --group pip -o requirements-pip.lock
 	$(UV_COMPILE) --group uv -o requirements-uv.lock
 	$(UV_COMPILE) pyproject.toml --extra handlers -c requirements-dev.lock $(NOT_BUNDLED) -o functions/requirements.txt
@@ -159,6 +160,11 @@ $(STAMP): requirements-dev.lock requirements-pip.lock
 	$(call install,$(VENV),$<)
 	@$(BIN)/python -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("purelib"), "runstore.pth").write_text("$(CURDIR)/functions\n$(CURDIR)/inspector\n")'
 	@printf '#!/bin/sh\nexec "$(abspath $(BIN))/python" -m runstore_inspector "$$@"\n' >$(BIN)/runstore && chmod +x $(BIN)/runstore
+# The path file puts functions/ on sys.path: `import runstore` is then the source that is deployed.
+$(STAMP): requirements-dev.lock requirements-pip.lock requirements-lambda.lock functions/requirements.txt
+	$(call install,$(VENV),$<)
+	@$(BIN)/python -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("purelib"), "runstore.pth").write_text("$(CURDIR)/functions\n")'
+	@$(BIN)/python -c 'from infra.local.packages import main; raise SystemExit(main())'
 	@touch $@
 
 # .venv-sam, .venv-audit, .venv-build and .venv-uv hold what requirements-NAME.lock lists.

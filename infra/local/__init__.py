@@ -3,7 +3,7 @@
 Development only; never part of the Lambda bundle.
 """
 
-from infra.local.server import LocalStackError
+from infra.local.project import LocalStackError
 from infra.local.stack import Execution, FunctionError, LocalStack
 
 __all__ = ["Execution", "FunctionError", "LocalStack", "LocalStackError"]

@@ -5,7 +5,7 @@ import sys
 import time
 
 from infra.local.process import exit_on_signals
-from infra.local.server import LocalStackError
+from infra.local.project import LocalStackError
 from infra.local.stack import LocalStack
 
 GUIDE = """\

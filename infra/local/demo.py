@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from infra.local.cost import PRICES_OF, TRANSITION_PRICE, WRITE_PRICE, Usage
 from infra.local.orders import DEFAULT_ORDER, OrderError, make_order, read_order
 from infra.local.process import EXIT_INTERRUPTED, EXIT_USAGE, exit_on_signals
-from infra.local.server import ROOT, LocalStackError
+from infra.local.project import ROOT, LocalStackError
 from infra.local.stack import Execution, LocalStack
 from runstore import RunStore
 

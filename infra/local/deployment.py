@@ -1,14 +1,17 @@
 """Deploying template.yaml to the local stack: what `sam build`, `sam package` and `sam deploy` do for AWS.
 
 The template is deployed as it is in the repository; as with `sam package`, only its local paths become S3 locations.
-The functions' folder goes up without the packages of its requirements.txt: they are in this environment.
+A folder of code goes up with the packages that its requirements.txt names, as `sam build` would install them.
 """
 
+from __future__ import annotations
+
+import io
 import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,10 +19,13 @@ import yaml
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.local.server import LocalStackError
+from infra.local.packages import installed
+from infra.local.project import LocalStackError
 from infra.package import zipped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
     from types_boto3_dynamodb import DynamoDBClient
@@ -35,7 +41,7 @@ TTL_ATTRIBUTE: Final = "expires_at"
 class Packager:
     """Uploads what a template names by local path."""
 
-    def __init__(self, s3: "S3Client", root: Path) -> None:
+    def __init__(self, s3: S3Client, root: Path) -> None:
         self._s3 = s3
         self._root = root
         self._uploaded: dict[str, str] = {}
@@ -71,7 +77,7 @@ class Packager:
         return f"{self._s3.meta.endpoint_url}/{BUCKET}/template.json"
 
     def _folder(self, path: str) -> str:
-        return self._once(path, lambda: zipped(self._root / path))
+        return self._once(path, lambda: bundled(self._root / path))
 
     def _file(self, path: str) -> str:
         return self._once(path, (self._root / path).read_bytes)
@@ -95,7 +101,24 @@ class Packager:
         return self._uploaded[path]
 
 
-def deploy(cloudformation: "CloudFormationClient", template_url: str, parameters: Mapping[str, str]) -> dict[str, str]:
+def bundled(*folders: Path) -> bytes:
+    """Return a function's bundle as a zip archive: the files of folders, and what their requirements.txt name.
+
+    Raises:
+        LocalStackError: A requirements.txt cannot be installed.
+    """
+    listed = [folder / "requirements.txt" for folder in folders]
+    folders = (*[installed(requirements) for requirements in listed if requirements.exists()], *folders)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        files = {file.relative_to(each): file for each in folders for file in each.rglob("*") if file.is_file()}
+        for name in sorted(files):
+            if "__pycache__" not in name.parts:
+                archive.write(files[name], name)
+    return buffer.getvalue()
+
+
+def deploy(cloudformation: CloudFormationClient, template_url: str, parameters: Mapping[str, str]) -> dict[str, str]:
     """Create the stack and return its outputs.
 
     Raises:
@@ -117,14 +140,14 @@ def deploy(cloudformation: "CloudFormationClient", template_url: str, parameters
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def enable_expiry(dynamodb: "DynamoDBClient", table_name: str) -> None:
+def enable_expiry(dynamodb: DynamoDBClient, table_name: str) -> None:
     """Switch TTL on, which ministack leaves out of a template's table."""
     dynamodb.update_time_to_live(
         TableName=table_name, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
     )
 
 
-def _created(cloudformation: "CloudFormationClient") -> "StackTypeDef":
+def _created(cloudformation: CloudFormationClient) -> StackTypeDef:
     deadline = time.monotonic() + DEPLOY_SECONDS
     while True:
         (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
@@ -133,7 +156,7 @@ def _created(cloudformation: "CloudFormationClient") -> "StackTypeDef":
         time.sleep(POLL_SECONDS)  # the client's own waiter asks once a second at the most
 
 
-def _failures(cloudformation: "CloudFormationClient") -> str:
+def _failures(cloudformation: CloudFormationClient) -> str:
     reasons = [
         f"\n  {event['LogicalResourceId']}: {event['ResourceStatusReason']}"
         for event in cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]

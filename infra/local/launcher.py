@@ -1,19 +1,16 @@
 """The child process of the local stack: ministack on a socket that the parent opened.
 
-Run by `infra.local.server`, never by hand, with the arguments SOCKET_FD and REQUEST_LOG. Before it serves, it mends
-what ministack lacks for this project:
+Run by `infra.local.server`, never by hand, with the arguments SOCKET_FD, FOLDER and RUNTIME_PACKAGES. Before it
+serves, it mends what ministack lacks for this project:
 
-* An exception of a Python function reaches Step Functions under its class name, as on AWS, and the function's
-  process stays warm; a process that died is a `Runtime.ExitError`. ministack calls everything `Runtime.HandlerError`
-  and ends the process.
-* No more functions run at once than the machine's processors can serve; the others wait. With a process for each of
-  hundreds of invocations none would get anywhere.
-* A function's process starts warm, see `infra.local.workers`.
+* Python functions run as on Lambda, see `infra.local.functions`.
 * Expressions of DynamoDB requests are parsed once.
-* Every DynamoDB request that changes or reads items is written to REQUEST_LOG with what it consumed.
+* Every DynamoDB request that changes or reads items is written to a log with what it consumed.
 
 It ends when its standard input does, so that it cannot outlive the parent, however that dies.
 """
+
+from __future__ import annotations
 
 import asyncio
 import functools
@@ -23,59 +20,27 @@ import shutil
 import signal
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
-from ministack.core import lambda_runtime
-from ministack.services import dynamodb, lambda_svc
+from ministack.services import dynamodb
 
-from infra.local.workers import fork_from_a_warm_process
+from infra.local.functions import Functions
+from infra.local.server import FUNCTION_LOG, REQUEST_LOG
 
-EXCEPTION_MARK: Final = "__exception__"
-WORKER_ANSWER: Final = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
-MENDED_ANSWER: Final = (
-    '{"status": "ok", "result": {"__exception__": {"errorMessage": str(e), "errorType": type(e).__name__, '
-    '"stackTrace": traceback.format_exc().splitlines()}}}'
-)
-# What ministack says when a function's process is killed in an invocation, or just before it.
-DIED: Final = {"Worker process died", "[Errno 32] Broken pipe"}
-PLACES: Final = 4 * (os.cpu_count() or 1)
+MINISTACK: Final = "1.5.33"
 SECONDS_TO_END: Final = 8.0
 EXPRESSIONS: Final = 1_000
 HTTP_OK: Final = 200
 
 
-def name_exceptions() -> None:
-    """Let a failed invocation answer with its exception's class name, or that its process died, as Lambda does.
-
-    An invocation waits for its place before its time-out begins to run.
-    """
-    script: str = lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001  # ministack offers no hook
-    if script.count(WORKER_ANSWER) != 1:
-        sys.exit("This ministack answers exceptions in a way that the local stack does not know. It needs 1.5.33.")
-    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(WORKER_ANSWER, MENDED_ANSWER)  # noqa: SLF001
-    places = threading.BoundedSemaphore(PLACES)
-    execute = lambda_svc._execute_function_warm  # noqa: SLF001
-
-    def execute_and_name(*args: Any, **kwargs: Any) -> dict[str, Any]:
-        with places:
-            result: dict[str, Any] = execute(*args, **kwargs)
-        body = result.get("body")
-        if isinstance(body, dict) and EXCEPTION_MARK in body:
-            return {**result, "body": body[EXCEPTION_MARK], "error": True}
-        if result.get("error") and isinstance(body, dict) and body.get("errorMessage") in DIED:
-            return {**result, "body": {"errorType": "Runtime.ExitError", "errorMessage": "Runtime exited: killed"}}
-        return result
-
-    lambda_svc._execute_function_warm = execute_and_name  # noqa: SLF001
-
-
 def remember_expressions() -> None:
     """Parse each DynamoDB expression once; ministack's Query parses its own anew for every item of the table."""
-    tokenize = functools.lru_cache(EXPRESSIONS)(dynamodb._tokenize)  # noqa: SLF001
+    tokenize = functools.lru_cache(EXPRESSIONS)(dynamodb._tokenize)  # noqa: SLF001 ministack offers no hook
     dynamodb._tokenize = lambda expression: list(tokenize(expression))  # noqa: SLF001
     dynamodb._condition_syntax_error = functools.lru_cache(EXPRESSIONS)(dynamodb._condition_syntax_error)  # noqa: SLF001
 
@@ -108,6 +73,7 @@ class RequestLog:
             units = 1.0  # a failed condition consumes what the item would have; the answer does not say it
         return {
             "key_id": headers.get("authorization", "").partition("Credential=")[2].partition("/")[0],
+            "user_agent": headers.get("user-agent", ""),
             "operation": operation,
             "status": status,
             "read_units": units if operation in self.READS else 0,
@@ -129,17 +95,19 @@ def end_with_parent() -> None:
 
 def main() -> None:
     """Serve until SIGTERM or until the parent is gone."""
-    socket_fd, request_log = sys.argv[1:]
+    socket_fd, folder, runtime_packages = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
     end_with_parent()
-    name_exceptions()
-    fork_from_a_warm_process(lambda_runtime)
+    if version("ministack") != MINISTACK:  # the functions that are replaced are private to it
+        sys.exit(f"The local stack needs ministack {MINISTACK}; this is {version('ministack')}.")
+    endpoint = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+    Functions(folder / "unpacked", runtime_packages, endpoint, folder / FUNCTION_LOG).install()
     remember_expressions()
-    dynamodb.handle_request = RequestLog(Path(request_log)).handle
+    dynamodb.handle_request = RequestLog(folder / REQUEST_LOG).handle
     config = Config()
     config.bind = [f"fd://{socket_fd}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     config.graceful_timeout = 0.2  # an idle connection of a client is no reason to wait
     asyncio.run(serve(app, config))
-    shutil.rmtree(Path(request_log).parent, ignore_errors=True)  # a parent that was killed cannot
-    os._exit(0)  # without waiting for the threads of executions that wait; function processes end with their input
+    shutil.rmtree(folder, ignore_errors=True)  # a parent that was killed cannot
+    os._exit(0)  # without waiting for the threads of executions that wait; function processes end with their channel

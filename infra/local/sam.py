@@ -18,7 +18,8 @@ import boto3
 from botocore.config import Config
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.local.server import ACCESS_KEY, REGION, ROOT, LocalStackError
+from infra.local.project import ROOT, LocalStackError
+from infra.local.server import ACCESS_KEY, REGION
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -13,21 +13,21 @@ import time
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from infra.local.packages import RUNTIME_LOCK, installed
+from infra.local.project import ROOT, LocalStackError
+
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
 ACCESS_KEY: Final = "test"  # ministack's root user, whatever the secret
 START_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.05
 STOP_SECONDS: Final = 10.0
-# Nothing of the caller's own settings may reach the functions, and Python may keep what it compiled of boto3.
-FOREIGN: Final = ("AWS_", "POWERTOOLS_", "RUNSTORE_", "PYTHONDONTWRITEBYTECODE")
+# Nothing of the caller's own settings may reach ministack.
+FOREIGN: Final = ("AWS_", "LAMBDA_", "MINISTACK_", "POWERTOOLS_", "RUNSTORE_")
 LAUNCH: Final = "from infra.local.launcher import main; main()"
-NEEDS: Final = ("ministack", "hypercorn", "aws_lambda_powertools")  # what other processes than this one import
-
-
-class LocalStackError(Exception):
-    """The local stack cannot start, deploy or run something; the message says what to do."""
+NEEDS: Final = ("ministack", "hypercorn")  # what the child process imports
+REQUEST_LOG: Final = "requests.jsonl"
+FUNCTION_LOG: Final = "functions.log"
 
 
 class Server:
@@ -53,12 +53,14 @@ class Server:
             )
         if shutil.which("make") is None:
             raise LocalStackError("the layer is built with make, and there is none on the PATH")
+        runtime_packages = installed(RUNTIME_LOCK)
         self.folder = Path(tempfile.mkdtemp(prefix="runstore-local-"))
-        self.request_log = self.folder / "requests.jsonl"
+        self.request_log = self.folder / REQUEST_LOG
+        self.function_log = self.folder / FUNCTION_LOG
         self.log = self.folder / "ministack.log"
         with socket.create_server(("127.0.0.1", 0)) as listener:  # handed over open, so that nobody takes the port
             self.port: int = listener.getsockname()[1]
-            self._process = self._spawn(listener, wait_scale)
+            self._process = self._spawn(listener, runtime_packages, wait_scale)
         try:
             self._wait_until_up()
         except BaseException:
@@ -87,7 +89,7 @@ class Server:
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _spawn(self, listener: socket.socket, wait_scale: float) -> subprocess.Popen[bytes]:
+    def _spawn(self, listener: socket.socket, runtime_packages: Path, wait_scale: float) -> subprocess.Popen[bytes]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         environment = own | {
             "AUTH": "true",
@@ -104,8 +106,7 @@ class Server:
             "TMPDIR": str(self.folder),
         }
         listener.set_inheritable(True)
-        # Not -m: function processes would import the main module of the process that they come from.
-        command = [sys.executable, "-c", LAUNCH, str(listener.fileno()), str(self.request_log)]
+        command = [sys.executable, "-c", LAUNCH, str(listener.fileno()), str(self.folder), str(runtime_packages)]
         with self.log.open("wb") as log:
             return subprocess.Popen(
                 command,

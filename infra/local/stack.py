@@ -1,5 +1,7 @@
 """The local stack as one object: ministack with template.yaml deployed to it."""
 
+from __future__ import annotations
+
 import json
 import time
 from dataclasses import dataclass
@@ -9,7 +11,8 @@ import boto3
 from botocore.config import Config
 
 from infra.local.deployment import STACK, Packager, deploy, enable_expiry
-from infra.local.server import ACCESS_KEY, REGION, ROOT, LocalStackError, Server
+from infra.local.project import ROOT, LocalStackError
+from infra.local.server import ACCESS_KEY, REGION, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +60,7 @@ class LocalStack:
 
     name: Final = STACK
 
-    def __init__(self, server: Server, outputs: "Mapping[str, str]") -> None:
+    def __init__(self, server: Server, outputs: Mapping[str, str]) -> None:
         self._server = server
         self._clients: dict[str, Any] = {}
         self.outputs = dict(outputs)
@@ -66,8 +69,8 @@ class LocalStack:
     def start(
         cls,
         *,
-        template: "Path" = ROOT / "template.yaml",
-        parameters: "Mapping[str, str] | None" = None,
+        template: Path = ROOT / "template.yaml",
+        parameters: Mapping[str, str] | None = None,
         wait_scale: float = 1.0,
     ) -> Self:
         """Start ministack and deploy the template to it: about a second.
@@ -96,7 +99,7 @@ class LocalStack:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop the stack, whatever happened."""
         self.stop()
@@ -119,6 +122,11 @@ class LocalStack:
     def pid(self) -> int:
         """The process id of ministack."""
         return self._server.pid
+
+    @property
+    def function_log(self) -> Path:
+        """The file with every line that functions log, the function's name and a tab before it."""
+        return self._server.function_log
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that point boto3 and the AWS CLI at this stack."""
@@ -202,7 +210,7 @@ class LocalStack:
         )
         return [item for page in pages for item in page["Items"]]
 
-    def requests(self) -> "Iterator[dict[str, Any]]":
+    def requests(self) -> Iterator[dict[str, Any]]:
         """Yield the DynamoDB requests that the functions have made, oldest first, with what they consumed."""
         if self._server.request_log.exists():
             with self._server.request_log.open(encoding="utf-8") as lines:

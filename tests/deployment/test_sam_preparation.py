@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import sam
-from infra.local.server import ROOT
+from infra.local.project import ROOT
 from runstore import RunStore
 from tests.backends import Backend
 

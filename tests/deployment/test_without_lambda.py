@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra.local import Execution, LocalStack
-from infra.local.server import ROOT
+from infra.local.project import ROOT
 from runstore import RunStore
 from runstore.model.items import UNIT_SEPARATOR
 from tests.backends import Backend

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.server import ROOT
+from infra.local.project import ROOT
 from tests.e2e.conftest import SECONDS, eventually
 
 HOLD = """

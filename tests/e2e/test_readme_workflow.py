@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.local import Execution, LocalStack
-from infra.local.server import ROOT
+from infra.local.project import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 FAN_OUT: dict[str, Any] = json.loads(f"{{{re.findall(r'```json(.*?)```', README, flags=re.DOTALL)[0]}}}")

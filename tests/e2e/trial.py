@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from infra.local import Execution, LocalStack
-from infra.package import FUNCTIONS, zipped
+from infra.local.deployment import bundled
+from infra.package import FUNCTIONS
 from runstore import RunStore
 
 HERE = Path(__file__).parent
@@ -43,12 +44,9 @@ class Machine:
 def bundle(*modules: str) -> bytes:
     """Return the functions' folder with modules of the tests in it, as a deployment package."""
     with TemporaryDirectory() as folder:
-        for file in FUNCTIONS.rglob("*.py"):
-            Path(folder, file.relative_to(FUNCTIONS)).parent.mkdir(parents=True, exist_ok=True)
-            Path(folder, file.relative_to(FUNCTIONS)).write_bytes(file.read_bytes())
         for module in modules:
             Path(folder, f"{module}.py").write_bytes((HERE / f"{module}.py").read_bytes())
-        return zipped(Path(folder))
+        return bundled(FUNCTIONS, Path(folder))
 
 
 @contextmanager

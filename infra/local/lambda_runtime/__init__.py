@@ -1,0 +1,1 @@
+"""What runs in the functions' own interpreter: standard library only, never the project or its environment."""
