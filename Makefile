@@ -156,14 +156,10 @@ define install
 endef
 
 # The path file puts functions/ and inspector/ on sys.path: `import runstore` is then the source that is deployed.
-$(STAMP): requirements-dev.lock requirements-pip.lock
+$(STAMP): requirements-dev.lock requirements-pip.lock requirements-lambda.lock functions/requirements.txt
 	$(call install,$(VENV),$<)
 	@$(BIN)/python -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("purelib"), "runstore.pth").write_text("$(CURDIR)/functions\n$(CURDIR)/inspector\n")'
 	@printf '#!/bin/sh\nexec "$(abspath $(BIN))/python" -m runstore_inspector "$$@"\n' >$(BIN)/runstore && chmod +x $(BIN)/runstore
-# The path file puts functions/ on sys.path: `import runstore` is then the source that is deployed.
-$(STAMP): requirements-dev.lock requirements-pip.lock requirements-lambda.lock functions/requirements.txt
-	$(call install,$(VENV),$<)
-	@$(BIN)/python -c 'import pathlib, sysconfig as s; pathlib.Path(s.get_path("purelib"), "runstore.pth").write_text("$(CURDIR)/functions\n")'
 	@$(BIN)/python -c 'from infra.local.packages import main; raise SystemExit(main())'
 	@touch $@
 
