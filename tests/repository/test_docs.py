@@ -11,7 +11,11 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
-PAGES = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+FOLDER = ROOT / "docs"
+PAGES = {str(path.relative_to(FOLDER)): path.read_text("utf-8") for path in sorted(FOLDER.rglob("*.md"))}
+OUTSIDE = {
+    f"../{name}": (ROOT / name).read_text("utf-8") for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+}
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 
@@ -27,22 +31,22 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *OUTSIDE])
 def test_links_lead_somewhere(page: str) -> None:
     """Every link of a page is to a file of the repository, and to a heading that it has."""
-    for link in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
+    for link in re.findall(r"\]\(([^)]+)\)", (PAGES | OUTSIDE)[page]):
         if not link.startswith("https://"):
             file, _, anchor = link.partition("#")
-            target = ROOT / "docs" / file if file else ROOT / "docs" / page
+            target = (FOLDER / page).parent / file if file else FOLDER / page
             assert target.exists(), link
             assert not anchor or anchor in anchors(target.read_text("utf-8")), link
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *OUTSIDE])
 def test_make_targets_exist(page: str) -> None:
     """Each make command of a page is a target."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in re.findall(r"(?:`|^    )make ([a-z-]+)", PAGES[page], flags=re.MULTILINE):
+    for target in re.findall(r"(?:`|^    |^)make ([a-z-]+)", (PAGES | OUTSIDE)[page], flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
 
 
