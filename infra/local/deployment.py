@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -44,7 +45,7 @@ class Packager:
     def __init__(self, s3: S3Client, root: Path) -> None:
         self._s3 = s3
         self._root = root
-        self._uploaded: dict[str, str] = {}
+        self._uploaded: dict[Path, str] = {}
         s3.create_bucket(Bucket=BUCKET)
 
     def package(self, template_path: Path) -> str:
@@ -54,37 +55,65 @@ class Packager:
             LocalStackError: The template is not YAML, or a path in it leads nowhere.
         """
         try:
-            return self._packaged(yaml_parse(template_path.read_text(encoding="utf-8")))
-        except yaml.YAMLError as error:
-            raise LocalStackError(f"{template_path} is not YAML: {error}") from error
+            return self._template(template_path)
         except OSError as error:
             raise LocalStackError(f"{template_path} names {error.filename}: {error.strerror}") from error
 
-    def _packaged(self, template: dict[str, Any]) -> str:
+    def _template(self, path: Path) -> str:
+        """Upload a template and what it names, its nested stacks included; their paths start at their own folder."""
+        try:
+            template = yaml_parse(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise LocalStackError(f"{path} is not YAML: {error}") from error
+        folder = path.parent
         functions = template.get("Globals", {}).get("Function", {})
         if "CodeUri" in functions:
-            functions["CodeUri"] = self._folder(functions["CodeUri"])
+            functions["CodeUri"] = self._folder(folder / functions["CodeUri"])
         for name, resource in template["Resources"].items():
-            properties = resource.get("Properties", {})
-            if "CodeUri" in properties:
-                properties["CodeUri"] = self._folder(properties["CodeUri"])
-            if "DefinitionUri" in properties:
-                properties["DefinitionUri"] = self._file(properties["DefinitionUri"])
-            if "ContentUri" in properties:
-                properties["ContentUri"] = self._layer(name, properties["ContentUri"], resource["Metadata"])
+            self._resource(name, resource, folder)
+        self._includes(template["Resources"], folder)
+        key = f"{path.stem}.template"
         # By URL, as `sam deploy` does: a request holds a template of 51,200 bytes at the most.
-        self._s3.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
-        return f"{self._s3.meta.endpoint_url}/{BUCKET}/template.json"
+        self._s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(template).encode())
+        return f"{self._s3.meta.endpoint_url}/{BUCKET}/{key}"
 
-    def _folder(self, path: str) -> str:
-        return self._once(path, lambda: bundled(self._root / path))
+    def _resource(self, name: str, resource: dict[str, Any], folder: Path) -> None:
+        properties = resource.get("Properties", {})
+        if "CodeUri" in properties:
+            properties["CodeUri"] = self._folder(folder / properties["CodeUri"])
+        if isinstance(properties.get("Code"), str):
+            properties["Code"] = _bucket_and_key(self._folder(folder / properties["Code"]), "S3Bucket", "S3Key")
+        if "DefinitionUri" in properties:
+            properties["DefinitionUri"] = self._file(folder / properties["DefinitionUri"])
+        if isinstance(properties.get("DefinitionS3Location"), str):
+            definition = self._file(folder / properties["DefinitionS3Location"])
+            properties["DefinitionS3Location"] = _bucket_and_key(definition, "Bucket", "Key")
+        if "ContentUri" in properties:
+            properties["ContentUri"] = self._layer(name, folder / properties["ContentUri"], resource["Metadata"])
+        if "TemplateURL" in properties:
+            properties["TemplateURL"] = self._template(folder / properties["TemplateURL"])
 
-    def _file(self, path: str) -> str:
-        return self._once(path, (self._root / path).read_bytes)
+    def _includes(self, node: Any, folder: Path) -> None:
+        """Upload the snippets that AWS::Include names, anywhere below `node`."""
+        if isinstance(node, list):
+            for each in node:
+                self._includes(each, folder)
+        elif isinstance(node, dict):
+            transform = node.get("Fn::Transform", {})
+            if transform.get("Name") == "AWS::Include":
+                transform["Parameters"]["Location"] = self._file(folder / transform["Parameters"]["Location"])
+            for each in node.values():
+                self._includes(each, folder)
 
-    def _layer(self, name: str, path: str, metadata: Mapping[str, str]) -> str:
+    def _folder(self, path: Path) -> str:
+        return self._once(path, lambda: bundled(path))
+
+    def _file(self, path: Path) -> str:
+        return self._once(path, path.read_bytes)
+
+    def _layer(self, name: str, path: Path, metadata: Mapping[str, str]) -> str:
         """Build a layer of BuildMethod makefile, as `sam build` does."""
-        makefile = (self._root / path / "Makefile").resolve()
+        makefile = (path / "Makefile").resolve()
         with tempfile.TemporaryDirectory() as artifacts:
             command = ["make", "--silent", "--makefile", str(makefile), f"build-{name}", f"ARTIFACTS_DIR={artifacts}"]
             working_directory = self._root / metadata["WorkingDirectory"]
@@ -93,12 +122,18 @@ class Packager:
                 raise LocalStackError(f"the layer {name} cannot be built: {made.stderr.strip()}")
             return self._once(path, lambda: zipped(Path(artifacts)))
 
-    def _once(self, path: str, content: Callable[[], bytes]) -> str:
-        if path not in self._uploaded:
-            key = path.strip("/").replace("/", "-")
+    def _once(self, path: Path, content: Callable[[], bytes]) -> str:
+        absolute = path.resolve()
+        if absolute not in self._uploaded:
+            key = os.path.relpath(absolute, self._root.resolve()).replace(os.sep, "-")
             self._s3.put_object(Bucket=BUCKET, Key=key, Body=content())
-            self._uploaded[path] = f"s3://{BUCKET}/{key}"
-        return self._uploaded[path]
+            self._uploaded[absolute] = f"s3://{BUCKET}/{key}"
+        return self._uploaded[absolute]
+
+
+def _bucket_and_key(location: str, bucket: str, key: str) -> dict[str, str]:
+    """Return an S3 location in the form of native CloudFormation."""
+    return dict(zip((bucket, key), location.removeprefix("s3://").split("/", 1), strict=True))
 
 
 def bundled(*folders: Path) -> bytes:

@@ -33,13 +33,13 @@ locals {
       actions     = ["dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:UpdateItem"]
     }
     complete-run = {
-      description = "Deletes every item of a run; its workflow's completion state calls it"
+      description = "Deletes every item of a run; the completion state of a workflow calls it"
       actions     = ["dynamodb:Query", "dynamodb:BatchWriteItem"]
     }
   }
 
   workflows = {
-    send-email-workflow = "Runs the steps of the example workflow that sends a mail"
+    send-email-workflow = "Runs the steps of the example workflow that sends an email"
     order-workflow      = "Runs the steps of the example workflow that processes an order"
   }
 
@@ -47,7 +47,7 @@ locals {
     local.operations,
     {
       retire-run = {
-        description = "Ends the runs that never reached their completion state"
+        description = "Ends the runs that never reach their completion state"
         actions     = ["dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem"]
       }
     },
@@ -64,6 +64,7 @@ locals {
         Effect    = "Allow"
         Principal = { Service = "${service}.amazonaws.com" }
         Action    = "sts:AssumeRole"
+        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
       }]
     })
   }
@@ -72,7 +73,7 @@ locals {
     var.tracing != "Active" ? [] : [{
       Effect   = "Allow"
       Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-      Resource = "*" # X-Ray knows no narrower one
+      Resource = "*" # X-Ray has no resource type in IAM
     }],
     var.kms_key_arn == null ? [] : [{
       Effect    = "Allow"
@@ -158,7 +159,7 @@ resource "aws_lambda_function" "function" {
   }
 
   dynamic "snap_start" {
-    for_each = var.snap_start ? [1] : []
+    for_each = var.snap_start && !contains(keys(local.workflows), each.key) ? [1] : []
     content {
       apply_on = "PublishedVersions"
     }

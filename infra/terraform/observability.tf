@@ -2,74 +2,55 @@
 locals {
   function_names = { for name, function in aws_lambda_function.function : replace(name, "-", "_") => function.function_name
   if !contains(keys(local.workflows), name) }
-  brief    = setsubtract(keys(local.function_names), ["complete_run", "retire_run"])
-  thorough = ["complete_run", "retire_run"]
 
-  per_function = {
-    for name, metric in {
-      Errors             = { name = "Errors", stat = "Sum", of = keys(local.function_names) }
-      FunctionThrottles  = { name = "Throttles", stat = "Sum", of = keys(local.function_names) }
-      OperationDuration  = { name = "Duration", stat = "Maximum", of = local.brief }
-      CompletionDuration = { name = "Duration", stat = "Maximum", of = local.thorough }
-      } : name => [
-      for function in metric.of : {
-        id         = function, namespace = "AWS/Lambda", name = metric.name, stat = metric.stat
-        dimensions = { FunctionName = local.function_names[function] }
+  # The functions count these with the dimension service alone, so that one metric stands for all of them.
+  service = { service = var.service_name }
+
+  lambda_metrics = {
+    for alarm, metric in { Errors = "Errors", FunctionThrottles = "Throttles" } : alarm => [
+      for operation, function_name in local.function_names : {
+        id = operation, namespace = "AWS/Lambda", name = metric, dimensions = { FunctionName = function_name }
       }
     ]
   }
 
-  # Those of the functions' own metrics, by operation.
-  own = {
-    for name, of in { Defects = keys(local.function_names), IncompleteCompletionError = local.thorough } : name => [
-      for operation in of : {
-        id         = operation, namespace = var.metrics_namespace, name = name, stat = "Sum"
-        dimensions = { service = var.service_name, operation = operation }
-      }
-    ]
-  }
+  table_metrics = [
+    for id, metric in { reads = "ReadThrottleEvents", writes = "WriteThrottleEvents" } : {
+      id                      = id, namespace = "AWS/DynamoDB", name = metric, dimensions = { TableName = aws_dynamodb_table.runs.name }
+    }
+  ]
 
+  # An alarm watches one metric, or the sum of several.
   alarms = {
     Defects = {
       description = "A function of the run store is wrongly deployed, or has a defect"
-      expression  = "SUM(METRICS())", threshold = 1, metrics = local.own.Defects
+      namespace   = var.metrics_namespace, name = "Defects", dimensions = local.service
     }
     Errors = {
-      description = "A function of the run store raised exceptions for a quarter of an hour"
-      expression  = "SUM(METRICS())", threshold = 1, metrics = local.per_function.Errors, periods = 3
+      description = "Functions of the run store raised exceptions for a quarter of an hour"
+      sum_of      = local.lambda_metrics.Errors, periods = 3
     }
     FunctionThrottles = {
       description = "Lambda refused invocations of the run store's functions"
-      expression  = "SUM(METRICS())", threshold = 1, metrics = local.per_function.FunctionThrottles
+      sum_of      = local.lambda_metrics.FunctionThrottles
     }
     TableThrottles = {
       description = "DynamoDB throttled requests to the run store's table"
-      expression  = "SUM(METRICS())", threshold = 100
-      metrics = [for id, metric in { reads = "ReadThrottleEvents", writes = "WriteThrottleEvents" } : {
-        id         = id, namespace = "AWS/DynamoDB", name = metric, stat = "Sum"
-        dimensions = { TableName = aws_dynamodb_table.runs.name }
-      }]
+      sum_of      = local.table_metrics, threshold = 100
     }
-    OperationDuration = {
-      description = "An operation took more than three quarters of its time-out of 30 seconds"
-      expression  = "MAX(METRICS())", threshold = 22500, metrics = local.per_function.OperationDuration
-    }
-    CompletionDuration = {
-      description = "complete_run or retire_run took more than four fifths of its time-out of 300 seconds"
-      expression  = "MAX(METRICS())", threshold = 240000, metrics = local.per_function.CompletionDuration
+    SlowInvocations = {
+      description = "A function of the run store used more than three quarters of its time-out"
+      namespace   = var.metrics_namespace, name = "SlowInvocations", dimensions = local.service
     }
     DeadLetters = {
-      description = "retire_run never handled the end of an execution"
-      expression  = "MAX(METRICS())", threshold = 1
-      metrics = [{
-        id         = "messages", namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", stat = "Maximum"
-        dimensions = { QueueName = aws_sqs_queue.dead_letters.name }
-      }]
+      description = "retire_run did not handle the end of an execution"
+      namespace   = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", statistic = "Maximum"
+      dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
     }
     IncompleteCompletions = {
       description = "A run's items could not be deleted within the function's time, again and again"
-      expression  = "SUM(METRICS())", threshold = 1 # a completion that runs out of time does so once in 300 seconds
-      metrics     = local.own.IncompleteCompletionError, periods = 4, breaching_periods = 3
+      namespace   = var.metrics_namespace, name = "IncompleteCompletionError", dimensions = local.service
+      periods     = 4, breaching_periods = 3 # a completion that runs out of time does so once in 300 seconds
     }
   }
 }
@@ -81,20 +62,29 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   alarm_actions       = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
   ok_actions          = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = each.value.threshold
+  threshold           = try(each.value.threshold, 1)
   evaluation_periods  = try(each.value.periods, 1)
   datapoints_to_alarm = try(each.value.breaching_periods, null)
   treat_missing_data  = "notBreaching"
 
-  metric_query {
-    id          = "total"
-    expression  = each.value.expression
-    label       = each.key
-    return_data = true
+  namespace   = try(each.value.namespace, null)
+  metric_name = try(each.value.name, null)
+  dimensions  = try(each.value.dimensions, null)
+  period      = can(each.value.sum_of) ? null : 300
+  statistic   = can(each.value.sum_of) ? null : try(each.value.statistic, "Sum")
+
+  dynamic "metric_query" {
+    for_each = can(each.value.sum_of) ? [each.key] : []
+    content {
+      id          = "total"
+      expression  = "SUM(METRICS())"
+      label       = metric_query.value
+      return_data = true
+    }
   }
 
   dynamic "metric_query" {
-    for_each = each.value.metrics
+    for_each = try(each.value.sum_of, [])
     content {
       id = metric_query.value.id
       metric {
@@ -102,16 +92,21 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
         metric_name = metric_query.value.name
         dimensions  = metric_query.value.dimensions
         period      = 300
-        stat        = metric_query.value.stat
+        stat        = "Sum"
       }
     }
   }
 }
 
+locals {
+  # The text with placeholders that the SAM template includes.
+  dashboard_body = yamldecode(file("${path.module}/dashboard.yaml"))["Fn::Sub"][0]
+}
+
 resource "aws_cloudwatch_dashboard" "operations" {
   count          = var.dashboard ? 1 : 0
   dashboard_name = var.name
-  dashboard_body = templatefile("${path.module}/../dashboard.json", {
+  dashboard_body = templatestring(local.dashboard_body, {
     Region           = data.aws_region.current.name
     Namespace        = var.metrics_namespace
     Service          = var.service_name

@@ -47,7 +47,7 @@ locals {
             Resource = ["${local.prefix}:states:${local.here}:execution:${var.name}-${name}:*"]
           },
           {
-            Effect   = "Allow" # how Step Functions hears of the end of a child: a rule of its own
+            Effect   = "Allow" # Step Functions learns of the end of a child through this managed rule
             Action   = ["events:PutTargets", "events:PutRule", "events:DescribeRule"]
             Resource = ["${local.prefix}:events:${local.here}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"]
           },
@@ -65,14 +65,14 @@ locals {
         "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
         "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
       ]
-      Resource = "*" # log delivery knows no narrower one
+      Resource = "*" # log delivery has no resource type in IAM
     }],
     var.tracing != "Active" ? [] : [{
       Effect = "Allow"
       Action = [
         "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
       ]
-      Resource = "*" # X-Ray knows no narrower one
+      Resource = "*" # X-Ray has no resource type in IAM
     }],
   )
 }

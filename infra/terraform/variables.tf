@@ -256,7 +256,7 @@ variable "metrics_namespace" {
 }
 
 variable "alarms" {
-  description = "Create the alarms that docs/operations.md explains; they cost about 3.30 US dollars a month. Without alarm_topic_arn they tell nobody."
+  description = "Create the alarms that docs/operations.md explains; they cost about 2.00 US dollars a month. Without alarm_topic_arn they tell nobody."
   type        = bool
   default     = false
   nullable    = false

@@ -20,10 +20,10 @@ NO_VALUE = object()
 
 
 class Definition:
-    """The resources of a stack of this name with these parameters."""
+    """The resources of a stack of this name with these parameters, those of its nested stack among them."""
 
-    def __init__(self, name: str, parameters: Mapping[str, str]) -> None:
-        template = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))
+    def __init__(self, name: str, parameters: Mapping[str, str], path: Path = ROOT / "template.yaml") -> None:
+        template = yaml_parse(path.read_text("utf-8"))
         defaults: dict[str, str] = {key: str(each.get("Default", "")) for key, each in template["Parameters"].items()}
         self._values: dict[str, Any] = {**defaults, **parameters}
         for key, each in template["Parameters"].items():
@@ -36,13 +36,35 @@ class Definition:
             "AWS::Partition": "aws",
             "AWS::NoValue": NO_VALUE,
         }
-        _upload(template)
-        self._template = Translator({}, Parser()).translate(template, defaults | dict(parameters))
-        self.resources: dict[str, dict[str, Any]] = {
+        self._nested: dict[str, Any] = {}  # outputs of nested stacks by the arguments of Fn::GetAtt
+        self._template = _uploaded(template, path.parent)
+        if "Transform" in template:
+            self._template = Translator({}, Parser()).translate(self._template, defaults | dict(parameters))
+        nested = self._nested_resources(path.parent)
+        self.resources: dict[str, dict[str, Any]] = nested | {
             key: {"Type": each["Type"], **self.resolved(each.get("Properties", {}))}
             for key, each in self._template["Resources"].items()
             if "Condition" not in each or self._holds(each["Condition"])
         }
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs whose conditions hold."""
+        return {
+            key: self.resolved(each["Value"])
+            for key, each in self._template["Outputs"].items()
+            if "Condition" not in each or self._holds(each["Condition"])
+        }
+
+    def _nested_resources(self, folder: Path) -> dict[str, dict[str, Any]]:
+        """Return the resources of the nested stacks, and remember their outputs."""
+        found: dict[str, dict[str, Any]] = {}
+        for key, each in self._template["Resources"].items():
+            if each["Type"] == "AWS::CloudFormation::Stack" and self._holds(each["Condition"]):
+                properties = each["Properties"]
+                nested = Definition(key, self.resolved(properties["Parameters"]), folder / properties["TemplateURL"])
+                self._nested |= {f"{key}.Outputs.{name}": value for name, value in nested.outputs().items()}
+                found |= nested.resources
+        return found
 
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the resources of a type such as AWS::Lambda::Function, by their logical ids."""
@@ -70,7 +92,8 @@ class Definition:
         if function == "Ref":
             return self._pseudo.get(argument, self._values.get(argument, f"<{argument}>"))
         if function == "GetAtt":
-            return f"<{argument if isinstance(argument, str) else '.'.join(argument)}>"
+            path = argument if isinstance(argument, str) else ".".join(argument)
+            return self._nested.get(path, f"<{path}>")
         if function == "If":
             return self.resolved(argument[1] if self._holds(argument[0]) else argument[2])
         if function == "Sub":
@@ -96,16 +119,20 @@ class Definition:
 def definition_of(machine: Mapping[str, Any]) -> Any:
     """Return a state machine's definition with its substitutions."""
     values = machine["DefinitionSubstitutions"]
-    text = (ROOT / machine["DefinitionS3Location"]["Key"]).read_text("utf-8")
+    text = Path(machine["DefinitionS3Location"]).read_text("utf-8")
     return json.loads(re.sub(r"\$\{(\w+)\}", lambda found: str(values[found[1]]), text))
 
 
-def _upload(template: dict[str, Any]) -> None:
-    """Name S3 objects where the template has local paths, as `sam package` does."""
-    template["Globals"]["Function"]["CodeUri"] = "s3://bucket/functions"
-    for resource in template["Resources"].values():
-        properties = resource.get("Properties", {})
-        if "DefinitionUri" in properties:
-            properties["DefinitionUri"] = f"s3://bucket/{properties['DefinitionUri']}"
-        if "ContentUri" in properties:
-            properties["ContentUri"] = "s3://bucket/layer"
+def _uploaded(node: Any, folder: Path) -> Any:
+    """Return the template as `sam package` uploads it: S3 objects for folders, absolute paths for files, includes."""
+    if isinstance(node, list):
+        return [_uploaded(each, folder) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("Fn::Transform", {}).get("Name") == "AWS::Include":
+        return yaml_parse((folder / node["Fn::Transform"]["Parameters"]["Location"]).read_text("utf-8"))
+    replaced: dict[str, Any] = {"CodeUri": "s3://bucket/functions", "ContentUri": "s3://bucket/layer"}
+    found = {key: replaced.get(key, _uploaded(each, folder)) for key, each in node.items()}
+    if isinstance(location := found.get("DefinitionS3Location"), str):
+        found["DefinitionS3Location"] = str((folder / location).resolve())
+    return found

@@ -43,7 +43,7 @@ def parts(definition: Definition) -> dict[str, Part]:
                 },
                 "tracing": each["TracingConfig"]["Mode"],
                 "logs": each["LoggingConfig"]["LogGroup"],
-                "snapstart": each["SnapStart"]["ApplyOn"],
+                "snapstart": each.get("SnapStart", {"ApplyOn": "None"})["ApplyOn"],
                 "role": each["Role"],
             }
             for key, each in definition.of("AWS::Lambda::Function").items()
@@ -122,24 +122,32 @@ def parts(definition: Definition) -> dict[str, Part]:
                 "comparison": (each["ComparisonOperator"], each["Threshold"]),
                 "periods": (each["EvaluationPeriods"], each.get("DatapointsToAlarm")),
                 "missing": each["TreatMissingData"],
-                "metrics": {
-                    metric["Id"]: (metric["Expression"], metric["Label"])
-                    if "Expression" in metric
-                    else (
-                        metric["MetricStat"]["Metric"]["Namespace"],
-                        metric["MetricStat"]["Metric"]["MetricName"],
-                        {one["Name"]: one["Value"] for one in metric["MetricStat"]["Metric"]["Dimensions"]},
-                        metric["MetricStat"]["Period"],
-                        metric["MetricStat"]["Stat"],
-                    )
-                    for metric in each["Metrics"]
-                },
+                "metrics": _metrics(each),
             }
             for key, each in definition.of("AWS::CloudWatch::Alarm").items()
         },
         "dashboard": {
             key: json.loads(each["DashboardBody"]) for key, each in definition.of("AWS::CloudWatch::Dashboard").items()
         },
+    }
+
+
+def _metrics(alarm: Mapping[str, Any]) -> Any:
+    """Return what an alarm watches: one metric, or an expression on several."""
+    if "Metrics" not in alarm:
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        return alarm["Namespace"], alarm["MetricName"], dimensions, alarm["Period"], alarm["Statistic"]
+    return {
+        metric["Id"]: (metric["Expression"], metric["Label"])
+        if "Expression" in metric
+        else (
+            metric["MetricStat"]["Metric"]["Namespace"],
+            metric["MetricStat"]["Metric"]["MetricName"],
+            {one["Name"]: one["Value"] for one in metric["MetricStat"]["Metric"]["Dimensions"]},
+            metric["MetricStat"]["Period"],
+            metric["MetricStat"]["Stat"],
+        )
+        for metric in alarm["Metrics"]
     }
 
 

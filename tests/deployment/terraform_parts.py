@@ -245,12 +245,16 @@ def _alarm(values: Mapping[str, Any]) -> dict[str, Any]:
         "comparison": (values["comparison_operator"], values["threshold"]),
         "periods": (values["evaluation_periods"], values["datapoints_to_alarm"]),
         "missing": values["treat_missing_data"],
-        "metrics": {
-            query["id"]: (query["expression"], query["label"])
-            if query["expression"]
-            else tuple(
-                query["metric"][0][name] for name in ("namespace", "metric_name", "dimensions", "period", "stat")
-            )
-            for query in values["metric_query"]
-        },
+        "metrics": (
+            {
+                query["id"]: (query["expression"], query["label"])
+                if query["expression"]
+                else tuple(
+                    query["metric"][0][name] for name in ("namespace", "metric_name", "dimensions", "period", "stat")
+                )
+                for query in values["metric_query"]
+            }
+            if values["metric_query"]
+            else tuple(values[name] for name in ("namespace", "metric_name", "dimensions", "period", "statistic"))
+        ),
     }

@@ -86,18 +86,30 @@ def test_a_name_that_is_no_text_is_logged(table: Table, call: Call, output: Outp
 
 @pytest.mark.parametrize("function", OPERATIONS)
 def test_metrics_do_not_grow_with_runs_and_keys(table: Table, call: Call, output: Output, function: str) -> None:
-    """Each invocation has one set of metrics whose only dimensions are the service and the operation."""
+    """Each invocation counts for its operation and for the service, and for nothing else."""
     for run in ("run 1", "run 2"):
         call(function, {**EVENTS[function], "runId": run})
     _, metrics = output.lines()
     assert len(metrics) == 2
     for line in metrics:
         (directive,) = line["_aws"]["CloudWatchMetrics"]
-        assert sorted(directive["Dimensions"][0]) == ["operation", "service"]
+        assert sorted(map(sorted, directive["Dimensions"])) == [["operation", "service"], ["service"]]
         assert {metric["Name"] for metric in directive["Metrics"]} == {"Requests"}
         assert (line["operation"], line["service"]) == (function, "runstore")
         assert line["Requests"][0] >= 1
     assert table.database.requests >= 2
+
+
+@pytest.mark.parametrize(("milliseconds_left", "slow"), [(0, [1.0]), (30_000, None)])
+def test_an_invocation_that_nearly_ran_out_of_time_is_counted(
+    table: Table, call: Call, output: Output, milliseconds_left: int, slow: list[float] | None
+) -> None:
+    """More than three quarters of the time-out is a slow invocation."""
+    context = SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: milliseconds_left)
+    call("set_value", {"runId": RUN, "key": "key", "value": 1}, context=context)
+    _, (metrics,) = output.lines()
+    assert metrics.get("SlowInvocations") == slow
+    assert table.store().get("key") == 1
 
 
 def test_failures_are_counted_by_name(table: Table, call: Call, output: Output) -> None:

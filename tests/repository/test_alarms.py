@@ -10,13 +10,18 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).resolve().parents[2]
 RESOURCES: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
 ALARMS = {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == "AWS::CloudWatch::Alarm"}
-MOST_METRICS = 10  # of an alarm on a metric math expression
+MAX_METRICS = 10  # of an alarm on a metric math expression
+
+
+def watched(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the metrics that an alarm reads, each with its Period."""
+    return [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each] if "Metrics" in alarm else [alarm]
 
 
 def goes_off(name: str, seconds: list[int]) -> bool:
     """Return whether an alarm on a sum goes off when its metric counts one at each of these seconds."""
     alarm = ALARMS[name]
-    (period,) = {each["MetricStat"]["Period"] for each in alarm["Metrics"] if "MetricStat" in each}
+    (period,) = {each["Period"] for each in watched(alarm)}
     sums = Counter(second // period for second in seconds)
     evaluated = alarm["EvaluationPeriods"]
     needed = alarm.get("DatapointsToAlarm", evaluated)
@@ -53,13 +58,30 @@ def test_an_alarm_goes_off_for_what_somebody_must_mend(name: str, seconds: list[
 @pytest.mark.parametrize("name", ALARMS)
 def test_cloudwatch_can_evaluate_an_alarm(name: str) -> None:
     """An alarm on an expression reads at most ten metrics, over at most a day."""
-    metrics = [each for each in ALARMS[name]["Metrics"] if "MetricStat" in each]
-    assert 1 <= len(metrics) <= MOST_METRICS
-    assert ALARMS[name]["EvaluationPeriods"] * metrics[0]["MetricStat"]["Period"] <= 86_400
+    metrics = watched(ALARMS[name])
+    assert 1 <= len(metrics) <= MAX_METRICS
+    assert ALARMS[name]["EvaluationPeriods"] * metrics[0]["Period"] <= 86_400
+
+
+FUNCTIONS = {name for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
+
+
+@pytest.mark.parametrize("name", ["ErrorsAlarm", "FunctionThrottlesAlarm"])
+def test_an_alarm_on_lambda_s_metrics_reads_every_function(name: str) -> None:
+    """Lambda counts for each function alone; so the alarm adds them up, and no function is left out."""
+    functions = [each["Metric"]["Dimensions"][0]["Value"]["Ref"] for each in watched(ALARMS[name])]
+    assert sorted(functions) == sorted(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", ["DefectsAlarm", "SlowInvocationsAlarm", "IncompleteCompletionsAlarm"])
+def test_an_alarm_on_our_metrics_reads_one_for_all_functions(name: str) -> None:
+    """The functions count these for the service as a whole too."""
+    assert ALARMS[name]["Namespace"] == {"Ref": "MetricsNamespace"}
+    assert ALARMS[name]["Dimensions"] == [{"Name": "service", "Value": {"Ref": "ServiceName"}}]
 
 
 def test_the_alarms_cost_what_the_parameter_says() -> None:
-    """CloudWatch bills an alarm on an expression by its metrics, 0.10 US dollars each a month."""
-    metrics = sum("MetricStat" in each for alarm in ALARMS.values() for each in alarm["Metrics"])
+    """CloudWatch bills an alarm by the metrics that it reads, 0.10 US dollars each a month."""
+    metrics = sum(len(watched(alarm)) for alarm in ALARMS.values())
     template = (ROOT / "template.yaml").read_text(encoding="utf-8")
     assert f"cost about {metrics / 10:.2f} US dollars a month" in template

@@ -18,6 +18,7 @@ OUTSIDE = {
 }
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+EXAMPLES: dict[str, Any] = yaml_parse((ROOT / "infra" / "examples.yaml").read_text("utf-8"))
 
 
 def fenced(page: str, language: str) -> list[str]:
@@ -62,7 +63,7 @@ def test_the_tests_behind_each_promise_exist() -> None:
 def test_the_policy_of_a_step_is_that_of_a_workflow_s_function() -> None:
     """Its actions on the table and on a key are those that the template gives to code of a user's."""
     table, key = json.loads(fenced("deployment.md", "json")[0])["Statement"]
-    assert sorted(table["Action"]) == sorted(TEMPLATE["Mappings"]["TableActions"]["Workflow"]["Actions"])
+    assert sorted(table["Action"]) == sorted(EXAMPLES["Mappings"]["TableActions"]["Workflow"]["Actions"])
     shared = RESOURCES["SharedPermissions"]["Properties"]["PolicyDocument"]["Statement"]
     (ours,) = [each["Fn::If"][1] for each in shared if each["Fn::If"][0] == "HasKmsKey"]
     via = ours["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"].replace("${AWS::Region}", "REGION")
@@ -73,7 +74,7 @@ def test_the_policy_of_a_step_is_that_of_a_workflow_s_function() -> None:
 def test_the_policy_of_a_state_machine_is_an_example_s() -> None:
     """It may invoke functions, and nothing else."""
     (statement,) = json.loads(fenced("deployment.md", "json")[1])["Statement"]
-    (policy,) = RESOURCES["OrderFanoutRole"]["Properties"]["Policies"]
+    (policy,) = EXAMPLES["Resources"]["OrderFanoutRole"]["Properties"]["Policies"]
     (ours,) = policy["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Action"]) == (ours["Effect"], ours["Action"])
 

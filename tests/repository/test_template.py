@@ -1,4 +1,4 @@
-"""What template.yaml and the state machines promise, read from their files."""
+"""What template.yaml, its nested stack and the state machines promise, read from their files."""
 
 import importlib
 import json
@@ -12,6 +12,8 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+NESTED: dict[str, Any] = yaml_parse((ROOT / "infra" / "examples.yaml").read_text(encoding="utf-8"))
+MAX_LINES = 900  # of the file that a user reads before deploying
 OPERATIONS = ["GetValue", "SetValue", "PushItem", "IncrementCounter", "DeleteKey", "CompleteRun", "RetireRun"]
 EXAMPLES = {"OrderFanout": "order_fanout", "CounterJsonata": "counter_jsonata"}
 TRANSIENT = {
@@ -36,7 +38,7 @@ TRANSIENT = {
 
 def machine(name: str) -> dict[str, Any]:
     """Return an example state machine's definition."""
-    path = ROOT / RESOURCES[name]["Properties"]["DefinitionUri"]
+    path = ROOT / "infra" / NESTED["Resources"][name]["Properties"]["DefinitionS3Location"]
     definition: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return definition
 
@@ -63,7 +65,7 @@ def arguments(state: dict[str, Any]) -> dict[str, Any]:
 
 def statements(role: str) -> list[dict[str, Any]]:
     """Return the statements of a role's own policies."""
-    policies = RESOURCES[role]["Properties"]["Policies"]
+    policies = (RESOURCES | NESTED["Resources"])[role]["Properties"]["Policies"]
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
@@ -143,17 +145,44 @@ def test_a_branch_changes_the_run_with_a_token_of_its_own(name: str) -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_may_invoke_exactly_what_it_calls(name: str) -> None:
     """The functions in the definition, in its substitutions and in its role are the same ones."""
-    text = (ROOT / RESOURCES[name]["Properties"]["DefinitionUri"]).read_text(encoding="utf-8")
-    called = set(re.findall(r"\$\{(\w+)Arn\}", text))
-    substituted = RESOURCES[name]["Properties"]["DefinitionSubstitutions"]
-    arns = {
-        function: {"Fn::If": ["HasSnapStart", {"Ref": f"{function}Alias"}, {"Fn::GetAtt": [function, "Arn"]}]}
-        for function in called
-    }
-    assert substituted == {f"{function}Arn": arn for function, arn in arns.items()}
+    called = set(re.findall(r"\$\{(\w+)Arn\}", json.dumps(machine(name))))
+    substituted = NESTED["Resources"][name]["Properties"]["DefinitionSubstitutions"]
+    assert substituted == {f"{function}Arn": {"Ref": f"{function}Arn"} for function in called}
     (invoke,) = statements(f"{name}Role")
     assert invoke["Action"] == "lambda:InvokeFunction"
-    assert sorted(map(str, invoke["Resource"])) == sorted(map(str, arns.values()))
+    assert sorted(map(str, invoke["Resource"])) == sorted(map(str, substituted.values()))
+
+
+def test_the_nested_stack_gets_every_parameter() -> None:
+    """The parameters of the examples are those that template.yaml passes; a function's ARN is its alias's, if any."""
+    passed = RESOURCES["Examples"]["Properties"]["Parameters"]
+    assert passed.keys() == NESTED["Parameters"].keys()
+    for name in passed.keys() & TEMPLATE["Parameters"].keys():
+        assert passed[name] == {"Ref": name}
+    for function in OPERATIONS:
+        if f"{function}Arn" in passed:
+            arn = {"Fn::If": ["HasSnapStart", {"Ref": f"{function}Alias"}, {"Fn::GetAtt": [function, "Arn"]}]}
+            assert passed[f"{function}Arn"] == arn
+
+
+def test_the_nested_stack_needs_no_further_capability() -> None:
+    """A nested stack with a transform would need CAPABILITY_AUTO_EXPAND, which `sam deploy` does not give by itself."""
+    assert "Transform" not in NESTED
+
+
+def test_every_example_is_watched() -> None:
+    """The rule hears of the end of every example, and template.yaml has each as an output."""
+    machines = {key for key, each in NESTED["Resources"].items() if each["Type"] == "AWS::StepFunctions::StateMachine"}
+    _, watched = NESTED["Outputs"]["StateMachineArns"]["Value"]["Fn::Join"]
+    assert {each["Ref"] for each in watched} == machines
+    for name in machines:
+        assert TEMPLATE["Outputs"][f"{name}Arn"]["Value"] == {"Fn::GetAtt": ["Examples", f"Outputs.{name}Arn"]}
+
+
+def test_the_template_can_be_read() -> None:
+    """It stays short enough for someone who wants to know what it deploys."""
+    lines = (ROOT / "template.yaml").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < MAX_LINES
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -2,7 +2,8 @@
 
 An invocation writes one log line and one set of metrics (CloudWatch's embedded metric format): run id, key, operation,
 sizes, requests and time, never a value. Lambda's runtime adds lines of its own, after a failure one with the error and
-where it came from. Metrics have the dimensions service and operation, so their number does not grow with runs or keys.
+where it came from. Metrics have the dimensions service and operation, so their number does not grow with runs or keys;
+each also counts with the dimension service alone, for alarms on all functions at once.
 """
 
 import inspect
@@ -37,6 +38,8 @@ STATE_BYTES = 262_144  # Step Functions' limit for the input or output of a stat
 _TASK_BYTES = 4_096  # what lambda:invoke puts around a result: status, request id, headers
 
 _LOGGED = 1_024  # characters of a run id or key, and of an error's text, that is logged
+
+_SLOW = 3 / 4  # of the function's time-out
 
 _NULLABLE = {"value", "item"}
 _SIZED = ("value", "item", "items")
@@ -111,9 +114,9 @@ def _serve(operation: str, answer: "Callable[[Event, TimeLeft | None, Event], Re
             result = answer(event, _time_left(context), told)
             told["result_bytes"] = _check_result(result)
         except Exception as failure:
-            _report(told, started, failure)
+            _report(told, started, _time_left(context), failure)
             raise
-        _report(told, started)
+        _report(told, started, _time_left(context))
         return result
 
     return handler
@@ -198,8 +201,9 @@ def _time_left(context: "Any") -> "TimeLeft | None":
     return (lambda: remaining() / 1_000) if remaining else None
 
 
-def _report(told: "Event", started: float, failure: Exception | None = None) -> None:
-    told["duration_ms"] = round((clock.elapsed() - started) * 1_000, 3)
+def _report(told: "Event", started: float, time_left: "TimeLeft | None", failure: Exception | None = None) -> None:
+    seconds = clock.elapsed() - started
+    told["duration_ms"] = round(seconds * 1_000, 3)
     if failure is None:
         logger.info("done", extra=told)
     elif isinstance(failure, RunStoreError):
@@ -208,7 +212,10 @@ def _report(told: "Event", started: float, failure: Exception | None = None) -> 
     else:
         logger.error("failed unexpectedly", exc_info=failure, extra=told | {"error": type(failure).__name__})
     metrics.add_dimension("operation", told["operation"])
+    metrics.add_dimensions(service=_SERVICE)
     metrics.add_metric("Requests", MetricUnit.Count, told.get("requests", 0))
+    if time_left is not None and seconds > _SLOW * (seconds + time_left()):
+        metrics.add_metric("SlowInvocations", MetricUnit.Count, 1)
     if failure is not None:
         metrics.add_metric(type(failure).__name__, MetricUnit.Count, 1)
         if isinstance(failure, ConfigurationError) or not isinstance(failure, RunStoreError):
