@@ -11,9 +11,12 @@ import pytest
 from typing_extensions import override
 
 from runstore import RunStore, Settings, clock
+from runstore.dynamodb.table import Table
 from runstore.lifecycle.retirement import StatusChange
 from runstore.workflow import Workflow
 from runstore.workflow.handler import make_handler
+from runstore.workflow.proofs import read_token
+from runstore.workflow.sending import deliver
 from tests.simulation.client import Direct, SimulatedClient
 from tests.simulation.database import Database
 from tests.simulation.wire import Request
@@ -109,6 +112,12 @@ class Machine:
         if expect is not None:
             raise AssertionError(f"answered {answer} instead of raising {expect.__name__}")
         return answer
+
+    def send(self, token: str, body: Any = None) -> dict[str, Any]:
+        """Send an event, as send_event does."""
+        parsed = read_token(token)
+        table = Table(self.client, self.settings, parsed.run_id)
+        return deliver(table, parsed, json.dumps(body), lambda: self.service, lambda: self.loop.now)
 
     def retire(self, execution: Execution, status: str) -> int:
         """Have retire_run hear of an execution's end; return how many items it keeps."""

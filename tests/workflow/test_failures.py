@@ -25,7 +25,7 @@ def test_the_last_failure_fails_the_execution_with_its_name_and_message(machine:
     Shaky.faults["a"] = 9
     execution = machine.run(["a"])
     assert (execution.status, execution.error) == ("FAILED", "ValueError")
-    assert '"errorMessage": "a is broken"' in execution.cause
+    assert '"errorMessage": "a is broken (action work, step 2, attempts 3)"' in execution.cause
     assert Shaky.ran == ["a 1", "a 2", "a 3", "error ValueError a is broken work 3"]
     assert machine.state(execution)["failed"] == "ValueError: a is broken"
 

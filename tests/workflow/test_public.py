@@ -8,9 +8,10 @@ import runstore.testing
 import runstore.workflow
 
 WORKFLOW = [
-    "HookApi", "InvalidActionError", "InvalidDelayError", "InvalidEventError", "PermanentError", "RunEndedError",
-    "SchedulingError", "StepApi", "StepCrashedError", "StepFailure", "StepStore", "StepTimeoutError", "Workflow",
-    "WorkflowDefinitionError", "WorkflowUnavailableError", "state_machine_definition", "step",
+    "EventTimeoutError", "HookApi", "InvalidActionError", "InvalidDelayError", "InvalidEventError",
+    "InvalidEventTokenError", "PermanentError", "RunEndedError", "SchedulingError", "StepApi", "StepCrashedError",
+    "StepFailure", "StepStore", "StepTimeoutError", "Workflow", "WorkflowDefinitionError", "WorkflowUnavailableError",
+    "send_event", "state_machine_definition", "step",
 ]  # fmt: skip
 TESTING = ["InMemoryRunStore", "InjectedError", "StepRun", "WorkflowResult", "run_workflow"]
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from runstore.workflow import StepApi
-from runstore.workflow.records import Records, Run
+from runstore.workflow.records import Records
+from runstore.workflow.run_record import Run
 from tests.workflow.driver import BEGAN, Machine
 from tests.workflow.shaky import Shaky, action_of
 
@@ -88,7 +89,7 @@ def test_a_straggler_from_before_a_redrive_is_refused(machine: Machine) -> None:
     machine.loop.run(until=BEGAN + 30)
     execution.stop()
     late = [event for event in machine.invocations if event["do"] == "step"][-1]
-    late["state"]["next"]["step"] |= {"id": "1.1.3", "action": "after", "data": {"name": "late"}}
+    late["state"]["next"]["step"] |= {"id": "1.1.3", "action": "after", "input": {"data": '{"name": "late"}'}}
     execution.redrive()
     moment = BEGAN + 60
     while not Shaky.ran[-1].startswith("after"):  # the first step of the redriven execution
@@ -112,7 +113,7 @@ def test_no_step_begins_after_the_first_final_failure(machine: Machine) -> None:
             other = next(
                 old for old in machine.invocations if action_of(old) == "work" and old["state"] != event["state"]
             )
-            other["state"]["next"]["step"] |= {"id": "new", "action": "after", "data": {"name": "new"}}
+            other["state"]["next"]["step"] |= {"id": "new", "action": "after", "input": {"data": '{"name": "new"}'}}
             refused.append(machine.answer_to(other))
         return None
 
@@ -165,5 +166,5 @@ def test_the_first_outcome_of_a_step_is_the_one_that_counts(machine: Machine, mo
 
     monkeypatch.setattr(Shaky, "work", work)
     machine.run(["a"])
-    assert overtaken[0]["next"]["step"]["data"] == {"name": "second"}
+    assert overtaken[0]["next"]["step"]["input"]["data"] == '{"name": "second"}'
     assert [entry for entry in Shaky.ran if entry.startswith("after")] == ["after second"]

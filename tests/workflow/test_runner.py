@@ -79,7 +79,7 @@ def _compare(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run_workflow(Tree, tree, headers={"from": "test"}, order="random", seed=seed)
     assert (result.status, result.output) == (execution.status, execution.output)
     assert {ran.step_id: ran.attempts for ran in result.steps} == attempts
-    assert abs(machine.loop.now - BEGAN - result.seconds) < 0.2 * len(attempts) + 1
+    assert abs(machine.loop.now - BEGAN - result.seconds) < 1.2 * len(attempts) + 1
 
 
 def test_a_users_test_in_five_lines() -> None:
@@ -195,12 +195,12 @@ def test_an_error_hook_that_raises_is_told() -> None:
         ({"workflow": Tree()}, "a class that derives from Workflow"),
         ({"workflow": "Tree"}, "a class that derives from Workflow"),
         ({"order": "shuffled"}, '"scheduled", "random" or a function'),
-        ({"failures": {"nod": 5}}, "the steps of Tree are node, start"),
+        ({"failures": {"nod": 5}}, r"steps of Tree \(node, start\)"),
         ({"failures": {"node": ValueError}}, r'such as ValueError\("broken"\)'),
-        ({"failures": {"node": None}}, "failures of node is None"),
+        ({"failures": {"node": None}}, "failures of node must be .*; got None"),
         ({"failures": {"node": -1}}, "from 0"),
-        ({"failures": {"node": True}}, "failures of node is True"),
-        ({"failures": [("node", 5)]}, "steps and how they fail"),
+        ({"failures": {"node": True}}, "failures of node must be .*; got True"),
+        ({"failures": [("node", 5)]}, "a member for each step"),
     ],
 )
 def test_a_test_that_would_test_nothing_is_refused(arguments: dict[str, Any], says: str) -> None:

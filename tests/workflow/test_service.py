@@ -84,7 +84,7 @@ def test_refused_invocations_are_taken_off_the_budget_of_history_events(monkeypa
 def test_every_task_waits_out_refusals_apart_from_other_trouble() -> None:
     """Each task that invokes the function has a retrier for refused invocations alone, the most patient of all."""
     tasks = [part for part in ASL.read_text("utf-8").split('"Type": "Task"')[1:] if "lambda:invoke" in part]
-    assert len(tasks) == 6
+    assert len(tasks) == 7
     for task in tasks:
         first = task.split('"Retry": [')[1].split("}")[0]
         assert [name for name in [*NOT_STARTED, *PASSING, *KILLED] if f'"{name}"' in first] == NOT_STARTED
@@ -97,7 +97,6 @@ def test_every_task_waits_out_refusals_apart_from_other_trouble() -> None:
         "StepFunctions.ExecutionLimitExceeded",
         "StepFunctions.ExecutionLimitExceededException",
         "StepFunctions.ThrottlingException",
-        "StepFunctions.AWSStepFunctionsException",
         "StepFunctions.SdkClientException",
     ],
 )
@@ -105,6 +104,20 @@ def test_a_child_that_cannot_be_started_now_is_started_later(error: str, machine
     """Step Functions throttles the start of children too: it is tried again for minutes."""
     machine.service.refusals = [error] * 15
     assert machine.run([f"n{number}" for number in range(45)]).status == "SUCCEEDED"
+
+
+def test_a_child_that_may_not_be_started_fails_the_run_at_once(machine: Machine) -> None:
+    """A refusal for lack of permission is repeated for seconds only, and the cause says what the role must allow."""
+    denied = "User: arn:aws:sts::1:assumed-role/x is not authorized to perform: states:StartExecution on resource: y"
+    machine.service.refusals = ["StepFunctions.AWSStepFunctionsException"] * 15
+    machine.service.refusal_cause = denied
+    execution = machine.run([f"n{number}" for number in range(45)])
+    assert (execution.status, execution.error) == ("FAILED", "StepCrashedError")
+    assert "the state machine's role must allow states:StartExecution on the machine itself" in execution.cause
+    assert "step 1," in execution.cause
+    assert machine.loop.now - BEGAN < 20
+    machine.service.refusals = ["StepFunctions.AWSStepFunctionsException"] * 3
+    assert machine.redrive(execution).status == "SUCCEEDED"
 
 
 def test_a_failed_group_of_a_wide_fan_out_fails_with_the_steps_error(machine: Machine) -> None:
@@ -130,9 +143,7 @@ def test_a_child_of_the_tree_can_be_redriven_by_itself(machine: Machine) -> None
 def test_a_group_that_cannot_begin_fails_the_run_with_an_error_that_says_so(machine: Machine) -> None:
     """A group whose first task is refused to the last is a failure that the hook is told of by its true name."""
     machine.meddle = lambda event: (
-        NOT_STARTED[0]
-        if event["do"] == "begin" and event["input"].get("child", {}).get("fan", {}).get("to") == 40
-        else None
+        NOT_STARTED[0] if event["do"] == "begin" and '"to":40' in event["input"].get("child", "") else None
     )
     execution = machine.run([f"n{number}" for number in range(45)])
     assert (execution.status, execution.error) == ("FAILED", "StepCrashedError")

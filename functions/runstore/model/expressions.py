@@ -3,6 +3,7 @@
 Attribute names go through placeholders (`#name`): `key`, `value`, `items` and more are reserved words.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,15 +153,12 @@ def append(change: Change, target: Target, now: int, expires_at: int) -> "dict[s
 
 # ---------------------------------------------------------------------------------------------- placeholders
 
-_ATTRIBUTES = (
-    "run_id key kind value number items length chain weight capacity sealed origin expires_at retired from".split()  # noqa: SIM905
-)
+_PLACEHOLDER = re.compile(r"#(\w+)")
 
 
 def names(*expressions: str) -> dict[str, str]:
     """Return the attribute names behind the placeholders that the expressions use."""
-    text = " ".join(expressions)
-    return {f"#{name}": name for name in _ATTRIBUTES if f"#{name}" in text}
+    return {f"#{name}": name for name in _PLACEHOLDER.findall(" ".join(expressions))}
 
 
 def _number(value: int) -> "dict[str, str]":

@@ -9,9 +9,11 @@ from runstore.workflow.asl import state_machine_definition
 from runstore.workflow.base import Workflow
 from runstore.workflow.definition import step
 from runstore.workflow.errors import (
+    EventTimeoutError,
     InvalidActionError,
     InvalidDelayError,
     InvalidEventError,
+    InvalidEventTokenError,
     PermanentError,
     RunEndedError,
     SchedulingError,
@@ -21,13 +23,16 @@ from runstore.workflow.errors import (
     WorkflowDefinitionError,
     WorkflowUnavailableError,
 )
+from runstore.workflow.sending import send_event
 from runstore.workflow.stepstore import StepStore
 
 __all__ = [
+    "EventTimeoutError",
     "HookApi",
     "InvalidActionError",
     "InvalidDelayError",
     "InvalidEventError",
+    "InvalidEventTokenError",
     "PermanentError",
     "RunEndedError",
     "SchedulingError",
@@ -39,6 +44,7 @@ __all__ = [
     "Workflow",
     "WorkflowDefinitionError",
     "WorkflowUnavailableError",
+    "send_event",
     "state_machine_definition",
     "step",
 ]

@@ -1,47 +1,73 @@
 """One attempt of a step or a hook, in the state machine and in tests alike."""
 
+from __future__ import annotations
+
+import inspect
 import json
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from runstore.errors import InvalidRequestError, ValueTooLargeError
+from runstore.errors import ValueTooLargeError
 from runstore.model.values import encode
-from runstore.workflow.api import HookApi, StepApi, StepLogger
+from runstore.workflow.api import HookApi
 from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK
-from runstore.workflow.errors import PermanentError, StepFailure
+from runstore.workflow.errors import WorkflowDefinitionError
+from runstore.workflow.failures import Failure, failure_of
 from runstore.workflow.machine import MAX_STATE
-from runstore.workflow.stepstore import StepStore
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, ClassVar
 
-    from runstore.workflow.base import Workflow
+    from runstore.workflow.api import StepApi, StepLogger
+    from runstore.workflow.definition import Definition
+    from runstore.workflow.errors import StepFailure
+    from runstore.workflow.stepstore import StepStore
 
-MAX_MESSAGE = 8_000  # characters of an error's text: Step Functions keeps 32,768 of the cause around it
 _ESCAPES = sys.version_info < (3, 12)  # Lambda's runtime then writes what is not ASCII as \uXXXX
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What a step raised: the class's name, the text, and whether trying again may help."""
+class WorkflowClass(Protocol):
+    """What the engine uses of a class that derives from `Workflow`, beside its steps."""
 
-    name: str
-    message: str
-    permanent: bool = False
+    __runstore_workflow__: ClassVar[Definition]
+
+    def on_workflow_complete(self, api: HookApi) -> Any:
+        """Return the execution's output."""
+
+    def on_workflow_error(self, error: StepFailure, api: HookApi) -> None:
+        """See how the run has failed."""
 
 
-def run_step(workflow: "type[Workflow]", action: str, data: "Any", headers: "Any", api: "StepApi") -> Failure | None:
+def run_step(workflow: type[WorkflowClass], action: str, data: Any, headers: Any, api: StepApi) -> Failure | None:
     """Run a step of a new instance of the class; return what went wrong, if anything."""
     try:
-        getattr(workflow(), action)(data, headers, api)
+        returned = getattr(workflow(), action)(data, headers, api)
+        _check_that_it_ran(workflow, action, returned)
     except Exception as error:
         api.logger.exception("step %s failed in attempt %d", action, api.attempt)
         return failure_of(error)
+    if returned is not None:
+        api.logger.warning(
+            "step %s returned a %s, which is not used: write it to api.run_store, or schedule a step with it",
+            action,
+            type(returned).__name__,
+        )
     return None
 
 
-def complete_hook(workflow: "type[Workflow]", store: StepStore, logger: StepLogger) -> tuple[str, Exception | None]:
+def _check_that_it_ran(workflow: type[WorkflowClass], action: str, returned: Any) -> None:
+    """Raise WorkflowDefinitionError for a step that is asynchronous or a generator behind a decorator that hides it."""
+    if not (inspect.iscoroutine(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned)):
+        return
+    if not inspect.isasyncgen(returned):
+        returned.close()
+    raise WorkflowDefinitionError(
+        f"{workflow.__runstore_workflow__.name}.{action} must run when it is called; it returned a "
+        f"{type(returned).__name__}, whose code never ran"
+    )
+
+
+def complete_hook(workflow: type[WorkflowClass], store: StepStore, logger: StepLogger) -> tuple[str, Exception | None]:
     """Call the completion hook; return the JSON of its output, null if it failed, and what it failed with."""
     try:
         return _output(workflow().on_workflow_complete(HookApi(store, logger=logger))), None
@@ -50,7 +76,7 @@ def complete_hook(workflow: "type[Workflow]", store: StepStore, logger: StepLogg
         return "null", error
 
 
-def _output(output: "Any") -> str:
+def _output(output: Any) -> str:
     """Return the JSON of what the completion hook returned, if Lambda's runtime can write it and a state can hold it.
 
     Raises UnicodeEncodeError for lone surrogates: the runtime writes strict UTF-8.
@@ -62,14 +88,14 @@ def _output(output: "Any") -> str:
         size = len(json.dumps(value))
     if size > MAX_STATE:
         raise ValueTooLargeError(
-            f"the output of {COMPLETE_HOOK} has {size:,} bytes as Lambda writes it, at most {MAX_STATE:,} are allowed: "
+            f"the output of {COMPLETE_HOOK} must have at most {MAX_STATE:,} bytes as Lambda writes it; got {size:,}: "
             "store it elsewhere (in S3, for example) and return a reference to it"
         )
     return text
 
 
 def error_hook(
-    workflow: "type[Workflow]", failure: StepFailure, store: StepStore, logger: StepLogger
+    workflow: type[WorkflowClass], failure: StepFailure, store: StepStore, logger: StepLogger
 ) -> Exception | None:
     """Call the error hook; return what it failed with."""
     try:
@@ -78,12 +104,3 @@ def error_hook(
         logger.exception("%s failed: the run fails with the step's error all the same", ERROR_HOOK)
         return error
     return None
-
-
-def failure_of(error: Exception) -> Failure:
-    """Return how an exception is recorded and reported."""
-    return Failure(
-        type(error).__name__,
-        str(error)[:MAX_MESSAGE].encode(errors="backslashreplace").decode(),  # strict UTF-8, as a state is
-        permanent=isinstance(error, (PermanentError, InvalidRequestError)),
-    )

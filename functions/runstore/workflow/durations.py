@@ -1,5 +1,7 @@
 """Delays as people write them: seconds as a number, or text such as "5 min"."""
 
+from __future__ import annotations
+
 import re
 from typing import TYPE_CHECKING
 
@@ -21,29 +23,28 @@ _SECONDS = {
     for unit in units.split()
 }
 _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.ASCII | re.IGNORECASE)
-_TAKES = (
-    'it takes seconds as a number from 0, or text such as "30 sec", "5 min", "2 hours", "1 day" or "1 week", '
-    "up to 365 days"
+_ALLOWED = (
+    'a number of seconds from 0 or text such as "30 sec", "5 min", "2 hours", "1 day" or "1 week", up to 365 days'
 )
 
 
-def seconds(delay: "Any", name: str = "delay") -> float:
+def seconds(delay: Any, name: str = "delay") -> float:
     """Return a delay in seconds.
 
-    Raises InvalidDelayError, which names what is allowed, for anything else: negative numbers, text without a unit,
-    months and years (whose length varies), more than 365 days.
+    Raises InvalidDelayError for anything else: negative numbers, text without a unit, months and years (whose length
+    varies), more than 365 days.
     """
     if isinstance(delay, str):
         found = _TEXT.fullmatch(delay)
         unit = found and _SECONDS.get(found[2].lower())
         if not found or not unit:
-            raise InvalidDelayError(f"{name} is {delay!r:.60}: {_TAKES}")
+            raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {str(delay)!r:.60}")
         number = float(found[1]) * unit
     elif isinstance(delay, (int, float)) and not isinstance(delay, bool):
         number = delay
     else:
-        kind = "null" if delay is None else f"of type {type(delay).__name__}"
-        raise InvalidDelayError(f"{name} is {kind}: {_TAKES}")
+        shown = "null" if delay is None else f"{type(delay).__name__}"
+        raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {shown}")
     if not 0 <= number <= YEAR:  # never true of NaN
-        raise InvalidDelayError(f"{name} is {delay!r:.60}: {_TAKES}")
+        raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {delay!r:.60}")
     return float(number)

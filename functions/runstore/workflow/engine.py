@@ -1,47 +1,71 @@
-"""What the state machine's tasks do: begin an execution, run a step, deal with a failure, call the hook, complete.
+"""What the state machine's tasks do: begin an execution, run a step, wait for an event, deal with a failure.
 
 Each answer replaces the state of the execution or branch that asked. Everything that must survive a retry, a redrive or
 a straggler is in the run's records, written conditionally; the state only says where a branch is.
 """
 
+from __future__ import annotations
+
 import json
+import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runstore.model.values import encode
-from runstore.workflow import machine
-from runstore.workflow.api import Limits, Schedule, StepApi, StepLogger
-from runstore.workflow.attempt import Failure, complete_hook, error_hook, run_step
-from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK, START, Definition, StepOptions
-from runstore.workflow.durations import YEAR
-from runstore.workflow.errors import InvalidActionError, RunEndedError, StepFailure
-from runstore.workflow.events import Event, child_failure, execution_input
-from runstore.workflow.records import Outcome, Records, Run
+from runstore.errors import RunStoreError
+from runstore.workflow import machine, proofs
+from runstore.workflow.api import StepApi, StepLogger
+from runstore.workflow.attempt import WorkflowClass, complete_hook, error_hook, run_step
+from runstore.workflow.branches import Branches
+from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK, Definition
+from runstore.workflow.errors import (
+    EventTimeoutError,
+    HookRunningError,
+    InvalidActionError,
+    RunEndedError,
+    StepFailure,
+    WaitEndedError,
+)
+from runstore.workflow.failures import Failure, caught_failure
+from runstore.workflow.records import Attempt, Outcome
+from runstore.workflow.schedule import Limits, Schedule
 from runstore.workflow.stepstore import StepStore
+from runstore.workflow.waits import WaitRecords
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    from runstore.dynamodb.table import Table
     from runstore.settings import Settings
     from runstore.store import RunStore
-    from runstore.workflow.base import Workflow
+    from runstore.workflow.events import Event
     from runstore.workflow.machine import State
+    from runstore.workflow.records import Records
+    from runstore.workflow.run_record import Run
 
-_DAY = 86_400
+_MAX_REMEMBERED = 200  # characters of an earlier attempt's error, which the state carries
+_INVOCATION = 900.0  # seconds: the longest that Lambda gives
+_SLACK = 5.0  # seconds between the deadline that a state waits for and the one of the record
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The tasks of one run of one workflow class."""
 
-    workflow: "type[Workflow]"
-    store: "RunStore"
+    workflow: type[WorkflowClass]
+    store: RunStore
+    table: Table
     records: Records
-    settings: "Settings"
+    settings: Settings
     logger: StepLogger
     now: Callable[[], float] = time.time
+    time_left: Callable[[], float] | None = None
+    branches: Branches = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Share what the tasks have in common."""
+        object.__setattr__(self, "branches", Branches(self.definition, self.records, self.settings, self.now))
 
     @property
     def definition(self) -> Definition:
@@ -50,189 +74,233 @@ class Engine:
 
     # ------------------------------------------------------------------ Begin
 
-    def begin(self, event: Event) -> "State":
-        """Return the branches of an execution: of a run's root, of one that goes on, or of a fan-out."""
-        run: State = {"id": event.run_id, "epoch": event.own_epoch, "version": machine.VERSION}
-        if event.child is None:
-            kind, items = "root", [self._start(event)]
-        elif "chain" in event.child:
-            kind, items = "branches", [machine.with_budget(event.child["chain"], 1, calls=event.child["calls"])]
-        else:
-            kind, items = self._fan(event.child["fan"], event.epoch)
-        if kind != "tree":
-            items = [{"do": "wait", "then": "end", "step": step, "epoch": event.epoch} for step in items]
-        return {"run": run, "kind": kind, "items": items, "result": {"next": machine.END}, "output": {"value": None}}
-
-    def _start(self, event: Event) -> "State":
-        data, headers = execution_input(event.input)
-        began = machine.epoch_seconds(event.started)
-        text, size = encode(data, "data", machine.MAX_STATE)
-        self.records.begin_run(
-            encode(headers, "headers", machine.MAX_HEADERS)[0],
-            began + min(YEAR, self.settings.ttl_days * _DAY),
-            event.epoch,
-        )
-        nonce = "input"
-        payload: State = {"data": data} if machine.fits_state(text, size) else {"ref": nonce}
-        if "ref" in payload:
-            self.records.put_payload("1", nonce, text)
-        step = machine.new_step("1", START, machine.timestamp(began), self.definition.steps[START].timeout, payload)
-        return machine.with_budget(step, 1)
-
-    def _fan(self, fan: "State", epoch: int) -> "tuple[str, list[State]]":
-        first, last = fan["from"], fan["to"]
-        if last - first > machine.WIDTH:
-            parts = machine.parts(first, last)
-            return "tree", [machine.call({"fan": fan | {"from": a, "to": b}}, epoch) for a, b in parts]
-        if fan["count"] > machine.WIDTH:
-            entries = self.records.entries(fan["of"], fan["nonce"], first)
-        else:
-            outcome = self.records.outcome(fan["of"])
-            entries = outcome.entries if outcome else []
-        if len(entries) != last - first:
-            raise RunEndedError("what this execution was started for is gone: the run is over")
-        steps = (
-            self._new_step(machine.branch_id(fan["of"], first + i), entry, fan["nonce"])
-            for i, entry in enumerate(entries)
-        )
-        return "branches", [machine.with_budget(step, last - first) for step in steps]
-
-    def _new_step(self, step_id: str, entry: "list[Any]", nonce: str) -> "State":
-        action, due, *payload = entry
-        options = self.definition.steps.get(action, StepOptions())  # a step that is gone is told of when it is due
-        carried: State = {"data": payload[0]} if payload else {"ref": nonce}
-        return machine.new_step(step_id, action, machine.timestamp(due), options.timeout, carried)
+    def begin(self, event: Event) -> State:
+        """Return the branches of an execution."""
+        return self.branches.begin(event, self.table)
 
     # ------------------------------------------------------------------ Step
 
-    def step(self, event: Event) -> "State":
+    def step(self, event: Event) -> State:
         """Run a step, unless it has an outcome already, and return what its branch does next."""
-        step, epoch = event.next["step"], event.epoch
+        step, generation, did = event.next["step"], event.generation, event.next["do"]
         run, outcome = self.records.run_and_outcome(step["id"])
-        ended = self._enter(run, epoch)
-        if ended is not None or run is None:
-            return event.answer({"do": "fail", "then": "end", "step": step, "epoch": epoch, "error": ended})
-        spent = machine.spent(step, waited=event.next["do"] == "wait", retries=event.retries)
-        if outcome is None:
-            schedule = Schedule(self.definition, Limits(self.settings.max_value_bytes, run.until), self.now)
-            failure = self._attempt(step, run, schedule)
-            if failure is not None:
-                return event.answer(self._failed_attempt(spent, failure, epoch))
-            outcome = self._record(step["id"], schedule)
-        return event.answer(self._after(spent, outcome, epoch))
+        refusal = self._refusal(run, generation)
+        if refusal is not None or run is None:
+            name, message = (refusal.name, refusal.message) if refusal else ("", "")
+            return event.answer(machine.fail(step, name, message, generation))
+        step = machine.deduct_events(step, did, retries=event.retries)
+        if outcome is not None:
+            return event.answer(self.branches.after(step, outcome, run, generation))
+        if delay := step.pop("delay", 0):  # a join counts it from the end of the last branch
+            step["at"] = machine.timestamp(self.now() + delay + 1)
+            return event.answer(self.branches.go_on(step, run, generation))
+        if "wait" in step:
+            step, following = self._resume(step, event, run)
+            if following is not None:
+                return event.answer(following)
+        return event.answer(self._run(step, run, generation))
 
-    def _enter(self, run: Run | None, epoch: int) -> "State | None":
-        """Return why a step of this epoch must not run any more; None if it may."""
+    def _refusal(self, run: Run | None, generation: int) -> Failure | StepFailure | None:
+        """Return why a step of this generation must not run any more; None if it may."""
         if run is None:
             return _ended("the run is over: its state has been deleted")
-        if epoch > run.epoch and epoch > run.ended:
-            # Another step may have begun the epoch meanwhile, and even failed in it: what it has written counts.
-            return None if self.records.begin_epoch(epoch) else self._enter(self.records.run(), epoch)
-        if epoch < run.epoch or epoch <= run.ended:
+        if generation > run.generation and generation > run.ended:
+            # Another step may have begun the generation meanwhile, and even failed in it: what it has written counts.
+            return None if self.records.begin_generation(generation) else self._refusal(self.records.run(), generation)
+        if generation < run.generation or generation <= run.ended:
             return _ended("the run's execution has been stopped, or has been redriven since")
-        if run.failure is not None:
-            return {"name": run.failure.name, "message": run.failure.message}
-        return None
+        return run.failure
 
-    def _attempt(self, step: "State", run: Run, schedule: Schedule) -> Failure | None:
+    def _run(self, step: State, run: Run, generation: int) -> State:
+        """Run one attempt of a step and return what its branch does next."""
+        began = step.get("began") or self.now()
+        earlier = Failure(*step["error"]) if "error" in step else None
+        attempt = Attempt(step["action"], step["attempt"], began, earlier)
+        limits = Limits(self.settings.max_value_bytes, run.deadline)
+        schedule = Schedule(
+            self.definition,
+            limits,
+            self.now,
+            lambda wait: proofs.event_token(run.secret, self.store.run_id, step["id"], wait),
+        )
         if step["action"] not in self.definition.steps:
             message = f"{self.definition.name} has no step {step['action']!r} any more: it was deployed anew meanwhile"
-            return Failure(InvalidActionError.__name__, message, permanent=True)
-        data = self.records.payload(step["id"], step["ref"]) if "ref" in step else step["data"]
-        store = StepStore(self.store, step["id"])
-        api = StepApi(store, schedule, step_id=step["id"], attempt=step["attempt"], logger=self.logger)
-        return run_step(self.workflow, step["action"], data, run.headers, api)
-
-    def _failed_attempt(self, step: "State", failure: Failure, epoch: int) -> "State":
-        options = self.definition.steps.get(step["action"])
-        if options is not None and step["attempt"] < options.attempts and not failure.permanent:
-            return self._again(step, options.wait_after(step["attempt"]), epoch)
-        error = {"name": failure.name, "message": failure.message}
-        return {"do": "fail", "then": "end", "step": step, "epoch": epoch, "error": error}
-
-    def _again(self, step: "State", pause: float, epoch: int) -> "State":
-        now = self.now()
-        step = step | {"attempt": step["attempt"] + 1, "at": machine.timestamp(now + pause)}
-        return machine.go_on(step, now, epoch)
-
-    def _record(self, step_id: str, schedule: Schedule) -> Outcome:
-        count = len(schedule.steps)
-        if count == 1:
-            ids = [machine.following_id(step_id)]
+            failure: Failure | None = Failure(InvalidActionError.__name__, message, permanent=True)
         else:
-            ids = [machine.branch_id(step_id, index) for index in range(count)]
-        return self.records.record_outcome(step_id, schedule.steps, ids)
+            store = StepStore(self.store, step["id"])
+            api = StepApi(store, schedule, step_id=step["id"], attempt=step["attempt"], logger=self.logger)
+            failure = run_step(self.workflow, step["action"], self._data(step["input"]), run.headers, api)
+        if failure is not None:
+            return self._failed_attempt(step | {"began": began}, failure, run, generation)
+        ids = machine.scheduled_ids(step["id"], len(schedule.steps), joined=schedule.joined is not None)
+        ids.append(machine.following_id(step["id"]))
+        outcome = self.records.record_success(step["id"], attempt, self.now(), schedule, ids)
+        return self.branches.after(step, outcome, run, generation)
 
-    def _after(self, step: "State", outcome: Outcome, epoch: int) -> "State":
-        if outcome.count == 0:
-            return machine.END
-        if outcome.count == 1:
-            following = self._new_step(machine.following_id(step["id"]), outcome.entries[0], outcome.nonce)
-            budget = {name: step[name] for name in ("events", "calls", "back")}
-            return machine.go_on(following | budget, self.now(), epoch)
-        fan = {"of": step["id"], "nonce": outcome.nonce, "count": outcome.count, "from": 0, "to": outcome.count}
-        return machine.call({"fan": fan}, epoch)
+    def _data(self, given: State) -> Any:
+        """Return what a step gets as `data`."""
+        if "data" in given:
+            return json.loads(given["data"])
+        if "ref" in given:
+            return self.records.payload(given["of"], given["ref"])
+        if "wait" in given:
+            event = self._waits(given["wait"]).event()
+            data = {"payload": self._data(given["input"])}
+            return data if event is None or event.timed_out else data | {"event": event.body}
+        failed = given["failed"]
+        outcome = self.records.outcome(failed["id"])
+        if outcome is None or outcome.failure is None:
+            raise RunEndedError(f"the outcome of step {failed['id']} is gone: the run was completed meanwhile")
+        return {
+            "error": {"name": outcome.failure.name, "message": outcome.failure.message},
+            "action": failed["action"],
+            "step_id": failed["id"],
+            "attempts": outcome.attempts,
+            "data": self._data(given["input"]),
+        }
 
-    # ------------------------------------------------------------------ Failed
+    # ------------------------------------------------------------------ failures
 
-    def failed(self, event: Event) -> "State | Failure | StepFailure":
+    def _failed_attempt(self, step: State, failure: Failure, run: Run, generation: int, *, attempts: int = -1) -> State:
+        """Return another attempt, or what follows the last one. `attempts`: how many there were, if not this one's."""
+        options = self.definition.steps.get(step["action"])
+        number = step["attempt"] if attempts < 0 else attempts
+        attempt = Attempt(step["action"], number, step.get("began") or self.now(), failure)
+        if options is not None and step["attempt"] < options.attempts and not failure.permanent and attempts < 0:
+            due = self.now() + options.wait_after(step["attempt"])
+            self.records.record_attempt(step["id"], attempt, self.now(), due)
+            at = machine.timestamp(due + 0.999 if due > self.now() else due)
+            error = [failure.name, failure.message[:_MAX_REMEMBERED]]
+            again = {"attempt": step["attempt"] + 1, "at": at, "began": attempt.began, "error": error}
+            return self.branches.go_on(step | again, run, generation)
+        if options is not None and options.on_failure is not None:
+            outcome: Outcome | None = self.records.record_failure(step["id"], attempt, self.now(), options.on_failure)
+        else:
+            outcome = self.records.outcome(step["id"])  # another attempt may have ended well meanwhile
+        if outcome is not None:
+            return self.branches.after(step, outcome, run, generation)
+        report = StepFailure(failure.name, failure.message, step["action"], step["id"], number)
+        recorded = self.records.fail_run(report, generation)
+        return machine.fail(step, recorded.name, recorded.message, generation)
+
+    def failed(self, event: Event) -> State | Failure | StepFailure:
         """Return the failure that the task must raise, or what the branch does next.
 
-        A redrive re-enters this task with the state of the failure, whose epoch tells. The step that has failed is then
-        given back in its first attempt, a child is started anew, and what is complete there is not run again.
+        A redrive re-enters this task with the state of the failure, whose generation tells. The step that has failed is
+        then given back in its first attempt, a child is started anew, and what is complete there is not run again.
         """
-        branch, epoch = event.next, event.epoch
-        run = self.records.run()
-        if run is not None and run.failure is not None and run.epoch >= epoch:
-            if run.epoch == epoch:
-                self._error_hook(run.failure)
-            return run.failure
-        if branch.get("epoch", 0) < epoch:
-            return event.answer(self._given_back(branch, epoch, event.retries))
-        step = branch.get("step") or {"id": "", "action": "", "attempt": 0}
-        failure = _reported(branch) or child_failure(event.error)
-        options = self.definition.steps.get(step["action"])
-        may_go_on = "error" not in branch and not event.not_started
-        if may_go_on and options is not None and step["attempt"] < options.attempts:
-            spent = machine.spent(step, waited=branch["do"] == "wait", retries=event.retries, failed=True)
-            return event.answer(self._again(spent, options.wait_after(step["attempt"]), epoch))
-        if run is not None and run.epoch <= epoch and run.ended < epoch:
-            attempts = step["attempt"] - event.not_started
-            told = StepFailure(failure.name, failure.message, step["action"], step["id"], attempts)
-            recorded = self.records.fail_run(told, epoch)
-            self._error_hook(recorded)
-            return recorded
+        branch, generation = event.next, event.generation
+        step = branch.get("step") or None
+        run, outcome = self.records.run_and_outcome(step["id"]) if step else (self.records.run(), None)
+        if run is not None and run.failure is not None and run.generation >= generation:
+            return self._fail(run.failure) if run.generation == generation else run.failure
+        if branch.get("generation", 0) < generation:
+            return event.answer(self._given_back(branch, event))
+        reported = branch.get("error")  # by the step's own task, and not recorded: the run has ended otherwise
+        failure = Failure(reported["name"], reported["message"]) if reported else caught_failure(event.error)
+        if reported or run is None or run.generation > generation or run.ended >= generation:
+            return failure
+        if step is None:
+            report = StepFailure(failure.name, failure.message, "", _started_step(branch["child"]), 0)
+            return self._fail(self.records.fail_run(report, generation))
+        step = machine.deduct_events(step, branch["do"], retries=event.retries, failed=True)
+        if outcome is not None:  # its end was recorded, and only the answer was lost
+            return event.answer(self.branches.after(step, outcome, run, generation))
+        return self._caught(step, failure, event, run)
+
+    def _caught(self, step: State, failure: Failure, event: Event, run: Run) -> State | StepFailure:
+        """Deal with an attempt whose end Step Functions noticed."""
+        attempts = step["attempt"] - 1 if event.not_started else -1
+        following = self._failed_attempt(step, failure, run, event.generation, attempts=attempts)
+        if following["do"] != "fail":
+            return event.answer(following)
+        failed = self.records.run()
+        report = StepFailure(failure.name, failure.message, step["action"], step["id"], step["attempt"])
+        return self._fail((failed and failed.failure) or report)
+
+    def _fail(self, failure: StepFailure) -> StepFailure:
+        self._error_hook(failure)
         return failure
 
-    def _given_back(self, branch: "State", epoch: int, retries: int) -> "State":
-        if "child" in branch:
-            return machine.call(branch["child"], epoch)
-        step = machine.spent(branch["step"], waited=branch["do"] == "wait", retries=retries, failed=True)
-        return machine.go_on(step | {"attempt": 1}, self.now(), epoch)
+    def _given_back(self, branch: State, event: Event) -> State:
+        if branch.get("child"):
+            return machine.start_child(branch["child"], event.generation)
+        step = machine.deduct_events(branch["step"], branch["do"], retries=event.retries, failed=True)
+        for name in ("began", "error"):
+            step.pop(name, None)
+        return machine.continue_branch(step | {"attempt": 1}, self.now(), event.generation)
 
     def _error_hook(self, failure: StepFailure) -> None:
-        if self.records.begin_hook(ERROR_HOOK)[0]:
+        if self.records.begin_hook(ERROR_HOOK, *self._owner()).mine:
             error_hook(self.workflow, failure, StepStore(self.store, ERROR_HOOK), self.logger)
 
-    # ------------------------------------------------------------------ Hook and Complete
+    # ------------------------------------------------------------------ waits for events
 
-    def hook(self) -> "State":
-        """Run the completion hook, if it has not been begun before, and return its output."""
-        first, output = self.records.begin_hook(COMPLETE_HOOK)
-        if not first:
-            if output is None:
+    def listen(self, event: Event) -> State:
+        """Register the task token of a state that waits; raise WaitEndedError when there is nothing to wait for."""
+        wait, deadline = event.next["step"]["wait"], event.next["step"]["wait"]["deadline"]
+        waits = self._waits(wait)
+        waits.add_waiter(event.task_token, deadline)
+        left = deadline - self.now()
+        if left <= 0 or wait["seconds"] > left + _SLACK:  # a redrive, or a late start: the deadline stays
+            raise WaitEndedError("the wait is over, or shorter than this state's")
+        if waits.event() is not None or self._refusal(self.records.run(), event.generation) is not None:
+            raise WaitEndedError("the event has come already, or the run has ended")
+        return {}
+
+    def _resume(self, step: State, event: Event, run: Run) -> tuple[State, State | None]:
+        """Return a step with the event that it waited for, or what its branch does instead. The record decides."""
+        wait, generation = step["wait"], event.generation
+        waits = self._waits(wait)
+        ended = waits.event()
+        if ended is None and self.now() >= wait["deadline"]:
+            ended = waits.time_out(self.now())
+        if ended is None:
+            if event.next["do"] == "listen" and event.listen_failed:
+                return step, self._failed_attempt(step, caught_failure(event.error), run, generation)
+            return step, self.branches.go_on(step, run, generation)
+        step = machine.resumed(step)
+        if not ended.timed_out:
+            return step, None
+        if wait["on_timeout"] is None:
+            failure = Failure(EventTimeoutError.__name__, "no event came before the timeout", permanent=True)
+            return step, self._failed_attempt(step, failure, run, generation, attempts=0)
+        step["action"] = wait["on_timeout"]
+        step["timeout"] = self.branches.options(step["action"]).timeout
+        return step, self.branches.go_on(step, run, generation)
+
+    def _waits(self, wait: State) -> WaitRecords:
+        return WaitRecords(self.table, wait["of"], wait["name"])
+
+    # ------------------------------------------------------------------ Hook
+
+    def hook(self, _event: Event) -> State:
+        """Run the completion hook, if no invocation has begun it before, and return its output."""
+        hook = self.records.begin_hook(COMPLETE_HOOK, *self._owner())
+        if hook.running:
+            raise HookRunningError(f"another invocation is still running {COMPLETE_HOOK}")
+        if not hook.mine:
+            if hook.output is None:
                 self.logger.error("%s was begun before and did not end: it is not begun again", COMPLETE_HOOK)
-            return {"output": None if output is None else json.loads(output)}
-        text, _ = complete_hook(self.workflow, StepStore(self.store, COMPLETE_HOOK), self.logger)
-        self.records.end_hook(COMPLETE_HOOK, text)
+            return {"output": None if hook.output is None else json.loads(hook.output)}
+        text = complete_hook(self.workflow, StepStore(self.store, COMPLETE_HOOK), self.logger)[0]
+        try:
+            self.records.end_hook(COMPLETE_HOOK, text, self.now())
+        except RunStoreError:  # the output is in hand: only if this answer is lost too will it be missing
+            self.logger.exception("the output of %s could not be recorded", COMPLETE_HOOK)
         return {"output": json.loads(text)}
 
+    def _owner(self) -> tuple[str, float, float]:
+        """Return a name for this invocation, the time, and the time by which Lambda has ended it."""
+        now = self.now()
+        return secrets.token_urlsafe(9), now, now + (self.time_left() if self.time_left else _INVOCATION)
 
-def _reported(branch: "State") -> Failure | None:
-    """Return the failure that a step's own task has reported; None for what Step Functions caught."""
-    error = branch.get("error")
-    return None if error is None else Failure(error["name"], error["message"])
+
+def _started_step(child: str) -> str:
+    """Return the step that a child execution was started for, for a message."""
+    started = json.loads(child.partition(".")[2])
+    return str(started["fan"]["of"] if "fan" in started else started["chain"]["id"])
 
 
-def _ended(message: str) -> "State":
-    return {"name": RunEndedError.__name__, "message": message}
+def _ended(message: str) -> Failure:
+    return Failure(RunEndedError.__name__, message)

@@ -2,18 +2,22 @@
 
     RunStoreError
     ├── InvalidRequestError
-    │   ├── InvalidDelayError        a delay that is no duration, or does not fit into the run
-    │   ├── InvalidActionError       an action that is no step of the class
-    │   ├── SchedulingError          a hook schedules, or a step schedules too much
-    │   └── InvalidEventError        an event that is not the state machine's
+    │   ├── InvalidDelayError        not a duration, or one that does not fit into the run
+    │   ├── InvalidActionError       an action that is not a step of the class
+    │   ├── SchedulingError          a hook schedules, a step schedules too much, or joins twice
+    │   ├── InvalidEventError        an event that the state machine did not send
+    │   └── InvalidEventTokenError   a token of wait_for_event that is altered, unknown or expired
     ├── WorkflowDefinitionError      the class itself is wrong; raised when it is defined
-    ├── RunEndedError                the run has failed, was stopped or is over: nothing of it runs any more
+    ├── RunEndedError                the run has failed, was stopped or is over: none of its steps runs any more
     └── TransientError
-        └── WorkflowUnavailableError the engine's own records could not be read or written just now
+        ├── WorkflowUnavailableError the engine's own records could not be read or written just now
+        └── HookRunningError         another invocation is still running the hook
 
-A step may raise anything. What it raises is tried again unless it is, or derives from, `PermanentError` or
+A step may raise anything. The engine repeats the step unless the error is, or derives from, `PermanentError` or
 `InvalidRequestError`.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -21,19 +25,23 @@ from runstore.errors import InvalidRequestError, RunStoreError, TransientError
 
 
 class InvalidDelayError(InvalidRequestError):
-    """A delay is seconds from 0 or text such as "30 sec" or "5 min", and the run ends within a year with it."""
+    """A delay must be seconds from 0 or text such as "5 min", and the run must end within a year with it."""
 
 
 class InvalidActionError(InvalidRequestError):
-    """An action is the name of a step of this class: not `start`, not a hook, nothing private."""
+    """An action must be the name of a step of this class: not `start`, not a hook, nothing private."""
 
 
 class SchedulingError(InvalidRequestError):
-    """Hooks cannot schedule; one step schedules at most 10,000 others, with 16,000,000 bytes of payloads in all."""
+    """A step schedules at most 10,000 others with 16,000,000 bytes of payloads, and joins once. A hook does neither."""
 
 
 class InvalidEventError(InvalidRequestError):
-    """The event is not what the workflow's state machine sends, or the execution's input is not what it takes."""
+    """The event is not one that the workflow's state machine sends, or the execution's input is wrong."""
+
+
+class InvalidEventTokenError(InvalidRequestError):
+    """The token is not one that `wait_for_event` returned, its run is over, or its wait has timed out."""
 
 
 class WorkflowDefinitionError(RunStoreError, TypeError):
@@ -41,15 +49,19 @@ class WorkflowDefinitionError(RunStoreError, TypeError):
 
 
 class RunEndedError(RunStoreError):
-    """The run has ended, so this step was not run. Starting or redriving the execution is the way on."""
+    """The run has ended, so the step did not run. Start or redrive the execution to go on."""
 
 
 class WorkflowUnavailableError(TransientError):
-    """The engine could not read or write its records. The state machine's Retry deals with it."""
+    """The engine could not read or write its records. The state machine's Retry repeats the task."""
+
+
+class HookRunningError(TransientError):
+    """Another invocation has begun the hook and may still be running it. The state machine's Retry asks again."""
 
 
 class PermanentError(Exception):
-    """Raise this, or a class of your own that derives from it, from a step that must not be tried again."""
+    """Raise this, or a class that derives from it, from a step that must not be tried again."""
 
 
 class StepTimeoutError(Exception):
@@ -60,12 +72,20 @@ class StepCrashedError(Exception):
     """The error of a step whose last attempt ended without a Python error: out of memory, killed, never started."""
 
 
+class EventTimeoutError(Exception):
+    """The error of a step that waited for an event in vain and has no `on_timeout`."""
+
+
+class WaitEndedError(Exception):
+    """Ends a state that waits for an event when there is nothing left to wait for. Not a failure of a step."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepFailure:
-    """What `on_workflow_error` is told about the step that failed for good.
+    """What `on_workflow_error` gets: the step that failed for good.
 
-    `name` is the class name of what the step raised and `message` its text; `action` and `step_id` say which step it
-    was, `attempts` how often it was tried.
+    `name` is the class name of what the step raised and `message` its text; `action` and `step_id` name the step;
+    `attempts` says how often it was tried.
     """
 
     name: str

@@ -1,8 +1,9 @@
 """The Lambda handler of a workflow class: one function for every task of its state machine."""
 
+from __future__ import annotations
+
 import os
 import time
-from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,52 +12,53 @@ from runstore.dynamodb.table import Table
 from runstore.errors import ConfigurationError, IncompleteCompletionError, TransientError
 from runstore.settings import Settings
 from runstore.store import RunStore
-from runstore.workflow.attempt import Failure
 from runstore.workflow.engine import Engine
-from runstore.workflow.errors import StepFailure, WorkflowUnavailableError
+from runstore.workflow.errors import HookRunningError, StepFailure, WorkflowUnavailableError
 from runstore.workflow.events import Event, parse
+from runstore.workflow.failures import Failure
 from runstore.workflow.records import Records
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from aws_lambda_powertools import Logger
     from types_boto3_dynamodb import DynamoDBClient
 
-    from runstore.workflow.base import Workflow
+    from runstore.workflow.attempt import WorkflowClass
 
 
 def make_handler(
-    workflow: "type[Workflow]",
+    workflow: type[WorkflowClass],
     *,
     table_name: str | None = None,
-    client: "DynamoDBClient | None" = None,
+    client: DynamoDBClient | None = None,
     now: Callable[[], float] = time.time,
-) -> "Callable[[Any, Any], Any]":
+) -> Callable[[Any, Any], Any]:
     """Return the handler; see `Workflow.lambda_handler`."""
-    the_logger = cache(_new_logger)
+    cached_logger = cache(_new_logger)
     initialization = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE")
     if initialization:
-        the_logger()  # while Lambda starts the process, or takes its snapshot, and nobody waits for an answer
+        cached_logger()  # while Lambda starts the process, or takes its snapshot, and nobody waits for an answer
     if initialization == "snap-start":
         from runstore.aws_lambda import snapstart  # noqa: PLC0415 elsewhere there is no such thing
 
         snapstart.register()
 
-    def handler(event: "Any", context: "Any" = None) -> "Any":
+    def handler(event: Any, context: Any = None) -> Any:
         """Do what the state machine asks for. Raises what the state machine's Retry and Catch match, by class name."""
-        request, logger = parse(event), the_logger()
+        request, logger = parse(event), cached_logger()
         logger.append_keys(run_id=request.run_id, workflow=workflow.__name__, task=request.task, **_step_of(request))
         settings = Settings.from_environment(table_name)
         connection = default_client() if client is None else client
         store = RunStore(request.run_id, client=connection, settings=settings)
-        records = Records(Table(connection, settings, request.run_id))
-        engine = Engine(workflow, store, records, settings, logger, now)
+        table, time_left = Table(connection, settings, request.run_id), _time_left(context)
+        engine = Engine(workflow, store, table, Records(table), settings, logger, now, time_left)
         try:
             if request.task == "complete":
-                return {"deleted": store.complete(time_left=_time_left(context))}
+                return {"deleted": store.complete(time_left=time_left)}
             answer = _ANSWERS[request.task](engine, request)
-        except IncompleteCompletionError:
+        except (IncompleteCompletionError, HookRunningError):
             raise
         except TransientError as failure:
             raise WorkflowUnavailableError(str(failure)) from failure
@@ -67,36 +69,42 @@ def make_handler(
     return handler
 
 
-def _new_logger() -> "Logger":
+def _new_logger() -> Logger:
     try:
         from aws_lambda_powertools import Logger  # noqa: PLC0415 who only tests a workflow need not have it
     except ImportError as failure:
         raise ConfigurationError(
-            "aws_lambda_powertools is not installed, and the handler logs with it: pip install 'runstore[handlers]'"
+            "the handler of a workflow needs aws_lambda_powertools, which is not installed: pip install "
+            "'runstore[handlers]'"
         ) from failure
     return Logger()
 
 
-_ANSWERS: "dict[str, Callable[[Engine, Event], dict[str, Any] | Failure | StepFailure]]" = {
+_ANSWERS: dict[str, Callable[[Engine, Event], dict[str, Any] | Failure | StepFailure]] = {
     "begin": Engine.begin,
     "step": Engine.step,
+    "listen": Engine.listen,
     "failed": Engine.failed,
-    "hook": lambda engine, _: engine.hook(),
+    "hook": Engine.hook,
 }
 
 
 def _exception(failure: Failure | StepFailure) -> Exception:
     """Return an exception of the failed step's class name: Lambda reports the name, and the execution fails with it."""
+    message = failure.message
+    if isinstance(failure, StepFailure):
+        action = f"action {failure.action}, " if failure.action else ""
+        message += f" ({action}step {failure.step_id}, attempts {failure.attempts})"
     kind: type[Exception] = type(failure.name, (Exception,), {})
-    return kind(failure.message)
+    return kind(message)
 
 
-def _step_of(request: Event) -> "dict[str, Any]":
+def _step_of(request: Event) -> dict[str, Any]:
     step = request.state.get("next", {}).get("step") or {}
     return {name: step.get(key) for name, key in (("step_id", "id"), ("action", "action"), ("attempt", "attempt"))}
 
 
-def _time_left(context: "Any") -> Callable[[], float] | None:
+def _time_left(context: Any) -> Callable[[], float] | None:
     if not hasattr(context, "get_remaining_time_in_millis"):
         return None
     return lambda: float(context.get_remaining_time_in_millis()) / 1000

@@ -1,116 +1,134 @@
 """The engine's own items in a run's partition. Their sort keys begin with GS, which no user key can hold.
 
-    record    sort key                          attributes beside expires_at
-    run       GS run                            value: {headers, until}; number: the epoch; sealed: how it failed
-    outcome   GS step GS <id>                   value: what the step scheduled; only the first one written counts
-    fan       GS fan GS <id> GS <nonce> GS <n>  value: the nth 40 of a wide fan-out
-    payload   GS data GS <id> GS <nonce>        value: a step's data, when it does not fit the state
-    hook      GS hook GS <name>                 that the hook has started; value: what it returned
+    record    sort key                                attributes beside run_id, key and expires_at
+    run       GS run                                  headers, deadline, generation, started, secret; failure once it
+                                                      has failed; retired, which retire_run notes; clearing while
+                                                      what an earlier run of the same name left is being deleted
+    outcome   GS step GS <id>                         action, attempts, began, ended; error: the last one;
+                                                      of a success: count, scheduled, nonce, join
+                                                      of a failure: failed, handler; only the first written counts
+    attempt   GS attempt GS <id>                      the last attempt that failed: action, attempts, began, ended,
+                                                      error; due: when the next one begins
+    fan       GS fan GS <id> GS <nonce> GS <n>        scheduled: the nth 40 of a wide fan-out
+    payload   GS data GS <id> GS <nonce>              payload: a step's, when it does not fit into the state
+    hook      GS hook GS <name>                       owner, began, until: the invocation that began it; output, ended
+    event     GS wait GS <id> GS <wait> GS event      sent, body, owner; or timed_out: only the first written counts
+    waiter    GS wait GS <id> GS <wait> GS task GS <digest>  task or packed: a task token that waits; deadline
 
-The epoch is how often the execution has been redriven. The first step of an epoch notes it in the run record; from
-then on stragglers of earlier ones find that they are late. A nonce belongs to one attempt, and the outcome names
-that of the attempt that wrote it: what other attempts have prepared is read by nobody.
+Texts in `headers`, `scheduled`, `join`, `payload`, `output`, `body`, `error` and `failure` are JSON; times are epoch
+seconds. The generation is how often the execution has been redriven. The first step of a generation notes it in the run
+record; from then on stragglers of earlier ones find that they are late. A nonce belongs to one attempt, and the outcome
+names that of the attempt that wrote it: what other attempts have prepared is never read.
 """
+
+from __future__ import annotations
 
 import json
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from runstore import clock
 from runstore.errors import TransientError
 from runstore.model.expressions import ABSENT
-from runstore.model.items import GROUP_SEPARATOR
 from runstore.workflow.errors import RunEndedError, StepFailure
-from runstore.workflow.machine import WIDTH, fits_state
+from runstore.workflow.failures import Failure
+from runstore.workflow.machine import DATA_IN_STATE, WIDTH
+from runstore.workflow.run_record import (
+    BEGIN_GENERATION,
+    EARLIER,
+    FAIL,
+    NOT_FAILED,
+    PRESENT,
+    RUN,
+    Run,
+    key_of,
+    live_run,
+    number,
+    patiently,
+    read_run,
+    run_attributes,
+)
+from runstore.workflow.schedule import Scheduled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from runstore.dynamodb.table import Table
     from runstore.model.items import Wire
-    from runstore.workflow.api import Scheduled
-
-_Request = TypeVar("_Request")
-_Answer = TypeVar("_Answer")
+    from runstore.workflow.schedule import Join, Schedule
 
 _BATCH = 25  # records: as many as BatchWriteItem takes
-_PAUSES = (0.5, 1.0, 2.0)  # seconds
 
-_RUN = f"{GROUP_SEPARATOR}run"
-_PRESENT = "attribute_exists(#run_id)"
-
-# Only the first step of an epoch begins it: a later one would take away a failure that was recorded since. What
-# retire_run has noted of this epoch's own end stays; what it may still note of an earlier one no longer counts.
-_EARLIER_EPOCH = f"{_PRESENT} AND #number < :number AND (attribute_not_exists(#retired) OR #retired <= :retired)"
-_BEGIN_EPOCH = "SET #number = :number, #expires_at = :expires_at, #retired = :retired REMOVE #sealed"
-
-# The first failure of an epoch is the run's; a straggler of an earlier epoch fails nothing.
-_NOT_FAILED = f"{_PRESENT} AND ((attribute_not_exists(#sealed) AND #number = :number) OR #number < :number)"
-_FAIL = "SET #sealed = :sealed, #number = :number"
+_END_HOOK = "SET #output = :output, #ended = :ended"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """The run record. `ended`: the last epoch that retire_run knows to have ended (aborted, say), -1 for none."""
+class Attempt:
+    """What is known of a step that runs: its action, which attempt this is, when the first began, the last error."""
 
-    headers: "Any"
-    until: float
-    epoch: int
-    failure: StepFailure | None
-    ended: int
+    action: str
+    number: int
+    began: float
+    error: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step scheduled: `count` steps; the entries of a narrow fan-out, or a nonce under which the entries are.
+    """What became of a step.
 
-    An entry is [action, due] and, unless the payload has its own record, the payload.
+    A success scheduled `count` steps: `entries` are those of a narrow fan-out, or `nonce` names the records that have
+    them. An entry has action and due, `data` unless the payload has a record, and `wait`. `join` is like an entry, with
+    a delay. A failure has `failure` and the step that handles it.
     """
 
     count: int
     nonce: str
-    entries: "list[list[Any]]"
+    entries: list[dict[str, Any]]
+    join: dict[str, Any] | None = None
+    failure: Failure | None = None
+    handler: str = ""
+    action: str = ""
+    attempts: int = 0
 
 
 class Records:
     """The records of one run. Each method is one request, unless it says otherwise; reads are consistent."""
 
-    def __init__(self, table: "Table") -> None:
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._table, self.run_id = table, table.run_id
 
     # ------------------------------------------------------------------ the run
 
-    def begin_run(self, headers: str, until: float, epoch: int) -> None:
-        """Write the run record, if it is not there yet."""
-        value = f'{{"headers":{headers},"until":{until}}}'
-        attributes = {"value": {"S": value}, "number": _number(epoch)}
-        self._table.put(self._table.put_request(_RUN, attributes, ABSENT))
+    def begin_run(self, run: Run, headers: str) -> Run:
+        """Write the run record, if it is not there yet; return the one that is there."""
+        attributes = run_attributes(run, headers)
+        done, found = patiently(self._table.put, self._table.put_request(RUN, attributes, ABSENT))
+        return run if done or found is None else read_run(found)
 
     def run(self) -> Run | None:
         """Return the run record; None when the run is over."""
-        return _run(self._table.get_raw(_RUN))
+        return live_run(self._table.get_raw(RUN))
 
     def run_and_outcome(self, step_id: str) -> tuple[Run | None, Outcome | None]:
         """Return the run record and a step's outcome, if it has one."""
-        run, outcome = self._table.get_both(_RUN, _key("step", step_id))
-        return _run(run), _outcome(outcome)
+        run, outcome = self._table.get_both(RUN, key_of("step", step_id))
+        return live_run(run), _outcome(outcome)
 
-    def begin_epoch(self, epoch: int) -> bool:
+    def begin_generation(self, generation: int) -> bool:
         """Note that the execution has been redriven: what its end did to the run no longer counts.
 
-        Returns False if another step has noted it, or retire_run that this epoch has ended too.
+        Returns False if another step has noted it, or retire_run that this generation has ended too.
         """
-        expires_at, order = self._table.expires_at(), 2 * epoch
-        values = {"number": _number(epoch), "expires_at": _number(expires_at), "retired": _number(order)}
-        return self._table.update(self._table.update_request(_RUN, _BEGIN_EPOCH, _EARLIER_EPOCH, **values))
+        expires_at, order = self._table.expires_at(), 2 * generation
+        values = {"generation": number(generation), "expires_at": number(expires_at), "retired": number(order)}
+        request = self._table.update_request(RUN, BEGIN_GENERATION, EARLIER, **values)
+        return patiently(self._table.update, request)
 
-    def fail_run(self, failure: StepFailure, epoch: int) -> StepFailure:
+    def fail_run(self, failure: StepFailure, generation: int) -> StepFailure:
         """Record how the run has failed and return that, or the failure that was recorded first. Up to two requests."""
         text = json.dumps([failure.name, failure.message, failure.action, failure.step_id, failure.attempts])
-        values = {"sealed": {"S": text}, "number": _number(epoch)}
-        if not self._table.update(self._table.update_request(_RUN, _FAIL, _NOT_FAILED, **values)):
+        values = {"failure": {"S": text}, "generation": number(generation)}
+        if not patiently(self._table.update, self._table.update_request(RUN, FAIL, NOT_FAILED, **values)):
             run = self.run()
             if run is not None and run.failure is not None:
                 return run.failure
@@ -120,105 +138,148 @@ class Records:
 
     def outcome(self, step_id: str) -> Outcome | None:
         """Return a step's outcome."""
-        return _outcome(self._table.get_raw(_key("step", step_id)))
+        return _outcome(self._table.get_raw(key_of("step", step_id)))
 
-    def record_outcome(self, step_id: str, scheduled: "list[Scheduled]", ids: list[str]) -> Outcome:
-        """Record what a step has scheduled and return it, or what was recorded first.
+    def record_success(
+        self, step_id: str, attempt: Attempt, ended: float, schedule: Schedule, ids: list[str]
+    ) -> Outcome:
+        """Record what a step has scheduled, under the `ids`, the join's last; return it, or what was recorded first.
 
-        One request. Before it one for every 25 further records: one for each payload that does not fit the state, and
-        beyond 40 steps one for every 40. What DynamoDB refuses for the moment is sent again for some seconds: given up,
-        it would be the step itself that runs again.
+        One request. Before it one for every 25 further records: one for each payload that does not fit into the state,
+        and beyond 40 steps one for every 40. What DynamoDB refuses for the moment is sent again for some seconds: given
+        up, the step itself would run again.
         """
-        nonce, entries, before = secrets.token_urlsafe(6), [], []
-        for step_id_of, step in zip(ids, scheduled, strict=True):
-            payload = f",{step.payload}"
-            if not fits_state(step.payload, step.size):
-                before.append(self._request(_key("data", step_id_of, nonce), step.payload))
-                payload = ""
-            due = int(step.due * 1000) / 1000  # never later than it was asked for, also when it is read back
-            entries.append(f'["{step.action}",{due:.3f}{payload}]')
+        nonce = secrets.token_urlsafe(6)
+        before: list[Any] = []
+        entries = [
+            self._entry(step, f'"due":{step.due}', id_, nonce, before)
+            for step, id_ in zip(schedule.steps, ids, strict=False)
+        ]
+        join = schedule.joined
+        joined = "" if join is None else self._entry(join, f'"delay":{join.delay}', ids[-1], nonce, before)
         if len(entries) > WIDTH:
             for n, start in enumerate(range(0, len(entries), WIDTH)):
-                value = f"[{','.join(entries[start : start + WIDTH])}]"
-                before.append(self._request(_fan_key(step_id, nonce, n), value))
+                text = {"S": f"[{','.join(entries[start : start + WIDTH])}]"}
+                before.append(self._table.put_request(_fan_key(step_id, nonce, n), {"scheduled": text}))
             entries = []
         for start in range(0, len(before), _BATCH):
-            _patiently(self._table.batch_put, before[start : start + _BATCH])
-        value = f'{{"n":{len(scheduled)},"nonce":"{nonce if before else ""}","steps":[{",".join(entries)}]}}'
-        attributes = {"value": {"S": value}}
-        request = self._table.put_request(_key("step", step_id), attributes, ABSENT)
-        done, first = _patiently(self._table.put, request)
-        outcome = _outcome(attributes if done else first)
-        if outcome is None:  # deleted between the refusal and the reading: the run is over
-            return Outcome(0, "", [])
-        return outcome
+            patiently(self._table.batch_put, before[start : start + _BATCH])
+        attributes: dict[str, Any] = _attempt(attempt, ended) | {"count": number(len(schedule.steps))}
+        if schedule.steps:
+            attributes["scheduled"] = {"S": f"[{','.join(entries)}]"}
+        if before:
+            attributes["nonce"] = {"S": nonce}
+        if joined:
+            attributes["join"] = {"S": joined}
+        return self._record(step_id, attributes)
 
-    def entries(self, step_id: str, nonce: str, start: int) -> "list[list[Any]]":
+    def record_failure(self, step_id: str, attempt: Attempt, ended: float, handler: str) -> Outcome:
+        """Record that a step has failed for good and which step handles it; return that, or what was recorded first."""
+        return self._record(step_id, _attempt(attempt, ended) | {"failed": {"BOOL": True}, "handler": {"S": handler}})
+
+    def record_attempt(self, step_id: str, attempt: Attempt, ended: float, due: float) -> None:
+        """Note a failed attempt that another follows, for whoever looks at the run; nothing depends on it."""
+        try:
+            attributes = _attempt(attempt, ended) | {"due": number(due)}
+            self._table.put(self._table.put_request(key_of("attempt", step_id), attributes))
+        except TransientError:
+            return
+
+    def _record(self, step_id: str, attributes: dict[str, Any]) -> Outcome:
+        request = self._table.put_request(key_of("step", step_id), attributes, ABSENT)
+        done, first = patiently(self._table.put, request)
+        outcome = _outcome(attributes if done else first)
+        return outcome or Outcome(0, "", [])  # deleted between the refusal and the reading: the run is over
+
+    def _entry(self, step: Scheduled | Join, when: str, step_id: str, nonce: str, before: list[Any]) -> str:
+        """Return a scheduled step as JSON; a payload that the state should not carry goes to a record `before`."""
+        fields = [f'"action":"{step.action}"', when]
+        if isinstance(step, Scheduled) and step.wait is not None:
+            fields.append(f'"wait":{json.dumps(step.wait._asdict())}')
+        if step.size <= DATA_IN_STATE:
+            fields.append(f'"data":{step.payload}')
+        else:
+            before.append(self.payload_request(step_id, nonce, step.payload))
+        return f"{{{','.join(fields)}}}"
+
+    def entries(self, step_id: str, nonce: str, start: int) -> list[dict[str, Any]]:
         """Return the up to 40 entries of a wide fan-out that begin at index `start`, a multiple of 40."""
         wire = self._table.get_raw(_fan_key(step_id, nonce, start // WIDTH))
-        return [] if wire is None else json.loads(wire["value"]["S"])
+        return [] if wire is None else json.loads(wire["scheduled"]["S"])
+
+    def payload_request(self, step_id: str, nonce: str, payload: str) -> dict[str, Any]:
+        """Return the request that writes a payload's record. Its key belongs to one attempt: nothing can be there."""
+        return self._table.put_request(key_of("data", step_id, nonce), {"payload": {"S": payload}})
 
     def put_payload(self, step_id: str, nonce: str, payload: str) -> None:
-        """Write a payload's record. Its key belongs to one attempt, so there is nothing to be in its way."""
-        self._table.put(self._request(_key("data", step_id, nonce), payload))
+        """Write a payload's record."""
+        patiently(self._table.put, self.payload_request(step_id, nonce, payload))
 
-    def payload(self, step_id: str, nonce: str) -> "Any":
+    def payload(self, step_id: str, nonce: str) -> Any:
         """Return a payload."""
-        wire = self._table.get_raw(_key("data", step_id, nonce))
+        wire = self._table.get_raw(key_of("data", step_id, nonce))
         if wire is None:
             raise RunEndedError(f"the payload of step {step_id} is gone: the run was completed meanwhile")
-        return json.loads(wire["value"]["S"])
+        return json.loads(wire["payload"]["S"])
 
     # ------------------------------------------------------------------ hooks
 
-    def begin_hook(self, name: str) -> tuple[bool, str | None]:
-        """Return whether this call is the first to begin a hook, and otherwise what it returned, if it has ended."""
-        done, wire = self._table.put(self._table.put_request(_key("hook", name), {}, ABSENT))
-        return done, wire["value"]["S"] if not done and wire and "value" in wire else None
+    def begin_hook(self, name: str, owner: str, now: float, until: float) -> HookState:
+        """Note that an invocation begins a hook; return what was noted first. The `owner` names the invocation.
 
-    def end_hook(self, name: str, output: str) -> None:
+        A request that the transport repeats meets its own record. An owner that is gone is known by `until`, the end of
+        the time that Lambda gave it.
+        """
+        attributes = {"owner": {"S": owner}, "began": number(now), "until": number(until)}
+        done, found = patiently(self._table.put, self._table.put_request(key_of("hook", name), attributes, ABSENT))
+        if done or found is None or found["owner"]["S"] == owner:
+            return HookState(mine=True)
+        output = found["output"]["S"] if "output" in found else None
+        return HookState(mine=False, running=output is None and float(found["until"]["N"]) > now, output=output)
+
+    def end_hook(self, name: str, output: str, now: float) -> None:
         """Record what a hook returned."""
-        request = self._table.update_request(_key("hook", name), "SET #value = :value", _PRESENT, value={"S": output})
-        self._table.update(request)
-
-    def _request(self, key: str, value: str) -> "dict[str, Any]":
-        return self._table.put_request(key, {"value": {"S": value}})
+        values = {"output": {"S": output}, "ended": number(now)}
+        patiently(self._table.update, self._table.update_request(key_of("hook", name), _END_HOOK, PRESENT, **values))
 
 
-def _patiently(write: "Callable[[_Request], _Answer]", request: "_Request") -> "_Answer":
-    """Do a write that may be repeated; try again for some seconds after the client has given up."""
-    for pause in _PAUSES:
-        try:
-            return write(request)
-        except TransientError:
-            clock.sleep(pause)
-    return write(request)
+@dataclass(frozen=True, slots=True)
+class HookState:
+    """Whether this invocation is the one that runs a hook; if not, whether another may still be running it."""
 
-
-def _key(*parts: str) -> str:
-    return GROUP_SEPARATOR + GROUP_SEPARATOR.join(parts)
+    mine: bool
+    running: bool = False
+    output: str | None = None
 
 
 def _fan_key(step_id: str, nonce: str, n: int) -> str:
-    return _key("fan", step_id, nonce, f"{n:06d}")
+    return key_of("fan", step_id, nonce, f"{n:06d}")
 
 
-def _number(number: float) -> "dict[str, str]":
-    return {"N": str(number)}
+def _attempt(attempt: Attempt, ended: float) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "action": {"S": attempt.action},
+        "attempts": number(attempt.number),
+        "began": number(attempt.began),
+        "ended": number(ended),
+    }
+    if attempt.error is not None:
+        attributes["error"] = {"S": json.dumps([attempt.error.name, attempt.error.message])}
+    return attributes
 
 
-def _run(wire: "Wire | None") -> Run | None:
-    if wire is None or int(wire["expires_at"]["N"]) <= clock.now():
-        return None
-    value = json.loads(wire["value"]["S"])
-    failure = StepFailure(*json.loads(wire["sealed"]["S"])) if "sealed" in wire else None
-    # retire_run notes twice the epoch when it begins, and one more when it ends.
-    ended = (int(wire.get("retired", {"N": "0"})["N"]) - 1) // 2
-    return Run(value["headers"], value["until"], int(wire["number"]["N"]), failure, ended)
-
-
-def _outcome(wire: "Wire | None") -> Outcome | None:
+def _outcome(wire: Wire | None) -> Outcome | None:
     if wire is None:
         return None
-    value = json.loads(wire["value"]["S"])
-    return Outcome(value["n"], value["nonce"], value["steps"])
+    action, attempts = wire["action"]["S"], int(wire["attempts"]["N"])
+    if "failed" in wire:
+        failure = Failure(*json.loads(wire["error"]["S"]))
+        return Outcome(0, "", [], failure=failure, handler=wire["handler"]["S"], action=action, attempts=attempts)
+    return Outcome(
+        int(wire["count"]["N"]),
+        wire["nonce"]["S"] if "nonce" in wire else "",
+        json.loads(wire["scheduled"]["S"]) if "scheduled" in wire else [],
+        json.loads(wire["join"]["S"]) if "join" in wire else None,
+        action=action,
+        attempts=attempts,
+    )

@@ -1,13 +1,19 @@
-"""The run store as a step sees it: with tokens of its own, so that a step that is tried again changes nothing twice."""
+"""The run store as a step sees it: pushes and increments carry tokens, so that no attempt repeats another's."""
+
+from __future__ import annotations
 
 import hashlib
+import json
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from runstore.errors import InvalidRequestError
+from runstore.model.values import encode, encode_list
+from runstore.settings import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, NoReturn
 
     from runstore.model.values import JSON
     from runstore.store import RunStore
@@ -20,39 +26,51 @@ class StepStore:
     """The store of a run inside a step or hook: `RunStore`, with every push and increment exactly once per step.
 
     Where the caller passes no token, `push`, `push_many` and `increment` get one made of the step's id, the key, the
-    operation's place among those on that key in this attempt, and its operand. So a step that is tried again neither
-    doubles nor loses what an earlier attempt did, and one that takes another path the second time is not silenced.
-    What differs between attempts (a time, a random number) makes another operand, and counts again.
+    operation, its operand, and how many equal calls this attempt has made before: the n-th push of an equal element to
+    a key is one push, however many attempts make it and in whatever order or thread. So a step that is tried again
+    neither doubles nor loses what an earlier attempt did. Equal means the same JSON, whatever the order of an object's
+    members. What differs between attempts (a time, a random number) is another operand and counts again.
     """
 
-    def __init__(self, store: "RunStore", step_id: str) -> None:
+    def __init__(self, store: RunStore, step_id: str) -> None:
         self._store, self._step_id = store, step_id
-        self._places: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+        self._counting = Lock()
 
     @property
     def run_id(self) -> str:
         """The run: the ARN of its execution."""
         return self._store.run_id
 
-    def get(self, key: str, default: "Any" = None) -> "Any":
+    def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or `default` when it is not set. See `RunStore.get`."""
         return self._store.get(key, default)
 
-    def get_range(self, key: str, start: int = 0, limit: int | None = None) -> "list[JSON]":
+    def find(self, key: str) -> tuple[bool, JSON]:
+        """Return whether a key is set, and its value. See `RunStore.find`."""
+        return self._store.find(key)
+
+    def get_range(self, key: str, start: int = 0, limit: int | None = None) -> list[JSON]:
         """Return part of a list without reading all of it. See `RunStore.get_range`."""
         return self._store.get_range(key, start, limit)
 
-    def set(self, key: str, value: "Any") -> None:
+    def set(self, key: str, value: Any) -> None:
         """Replace the value of a key. See `RunStore.set`."""
         self._store.set(key, value)
 
-    def push(self, key: str, item: "Any", token: str | None = None) -> int:
+    def push(self, key: str, item: Any, token: str | None = None) -> int:
         """Append to a list and return its length after this push, exactly once per step. See `RunStore.push`."""
         return self._store.push(key, item, self._token("push", key, item) if token is None else token)
 
-    def push_many(self, key: str, items: "Iterable[Any]", token: str | None = None) -> int:
-        """Append many elements in order, exactly once per step. See `RunStore.push_many`."""
-        listed = items if isinstance(items, list) else list(items)
+    def push_many(self, key: str, items: Iterable[Any], token: str | None = None) -> int:
+        """Append many elements in order, exactly once per step. See `RunStore.push_many`.
+
+        The elements of a set, which have no order, are appended in that of their JSON, so that each attempt's is equal.
+        """
+        encoded = [text for text, _ in encode_list(items, "items", MAX_VALUE_BYTES)]
+        if isinstance(items, (set, frozenset)):
+            encoded.sort()
+        listed = json.loads(f"[{','.join(encoded)}]")
         return self._store.push_many(key, listed, self._token("push_many", key, listed) if token is None else token)
 
     def increment(self, key: str, delta: float = 1, token: str | None = None) -> int | float:
@@ -67,19 +85,27 @@ class StepStore:
         """Return the run's keys. See `RunStore.keys`."""
         return self._store.keys()
 
-    def snapshot(self) -> "dict[str, JSON]":
+    def snapshot(self) -> dict[str, JSON]:
         """Return all keys and values of the run. See `RunStore.snapshot`."""
         return self._store.snapshot()
 
-    def complete(self) -> int:
+    def complete(self) -> NoReturn:
         """Raise InvalidRequestError: the state machine ends the run, a step cannot."""
         raise InvalidRequestError("a step cannot complete its run: the state machine does, after on_workflow_complete")
 
-    def _token(self, operation: str, key: str, operand: object) -> str:
-        name = str(key)
-        place = self._places[name] = self._places.get(name, -1) + 1
-        # A JSON value's repr is the same in every attempt, and printable; tokens are told apart by key in the store.
-        token = f"{self._step_id} {place} {operation} {operand!r}"
+    def _token(self, operation: str, key: Any, operand: Any) -> str:
+        name = str.__str__(key) if isinstance(key, str) else ""  # the store refuses what is no key
+        canonical = _canonical(operand)
+        call = f"{operation} {name} {canonical}"
+        with self._counting:
+            occurrence = self._counts[call] = self._counts.get(call, -1) + 1
+        token = f"{self._step_id} {occurrence} {operation} {canonical}"  # the store tells keys apart
         if len(token) <= _SHORT and token.isascii() and token.isprintable():
             return token
         return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=18).hexdigest()
+
+
+def _canonical(operand: Any) -> str:
+    """Return the JSON of an operand with the members of objects in one order."""
+    text, _ = encode(operand, "item", MAX_VALUE_BYTES)
+    return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")) if "{" in text else text

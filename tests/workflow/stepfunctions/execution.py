@@ -1,13 +1,17 @@
 """Executions: their history, their limits, and how they end, are stopped and redriven."""
 
+import base64
 import itertools
 import json
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.workflow.stepfunctions.loop import Loop
+from botocore.exceptions import ClientError
+
+from tests.workflow.stepfunctions.loop import Loop, Task
 from tests.workflow.stepfunctions.paths import StatesError
 from tests.workflow.stepfunctions.states import Frame
 
@@ -121,6 +125,8 @@ class StepFunctions:
         self.definition, self.invoke, self.loop, self.latency = definition, invoke, loop, latency
         self.executions: list[Execution] = []
         self.refusals: list[str] = []  # errors that the next starts of children meet
+        self.refusal_cause = "injected"
+        self.waits: dict[str, Task] = {}  # by task token
         self._numbers = itertools.count(1)
 
     def start(self, given: Any, *, name: str = "", parent: Execution | None = None) -> Execution:
@@ -137,6 +143,21 @@ class StepFunctions:
         if execution.task.error:
             raise execution.task.error
         return execution
+
+    def new_task_token(self) -> str:
+        """Return a task token of the length that AWS allows at most."""
+        return base64.b64encode(f"{next(self._numbers):09}".encode() + secrets.token_bytes(1_527)).decode()
+
+    def send_task_success(self, *, taskToken: str, output: str) -> dict[str, Any]:  # noqa: N803 as boto3 has it
+        """SendTaskSuccess: the state that waits with a token goes on with the output."""
+        json.loads(output)
+        waiting = self.waits.get(taskToken)
+        if waiting is None:
+            raise ClientError({"Error": {"Code": "InvalidToken", "Message": "Invalid token"}}, "SendTaskSuccess")
+        if waiting.done:
+            raise ClientError({"Error": {"Code": "TaskTimedOut", "Message": "Task Timed Out"}}, "SendTaskSuccess")
+        waiting.finish(json.loads(output))
+        return {}
 
     @property
     def transitions(self) -> int:

@@ -52,6 +52,12 @@ class Task:
             self._routine.close()
             self._end()
 
+    def finish(self, result: Any) -> None:
+        """End it now with a result that comes from outside."""
+        self._routine.close()
+        self.result = result
+        self._end()
+
     def _end(self) -> None:
         self.done = True
         if self.when_done:

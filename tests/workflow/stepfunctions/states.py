@@ -24,6 +24,7 @@ _FIELDS = {
 _RETRY = {"ErrorEquals", "IntervalSeconds", "BackoffRate", "MaxDelaySeconds", "MaxAttempts", "JitterStrategy"}
 _INLINE_WIDTH = 40
 _LAMBDA, _CHILD = "arn:aws:states:::lambda:invoke", "arn:aws:states:::states:startExecution.sync:2"
+_CALLBACK = f"{_LAMBDA}.waitForTaskToken"
 # What the optimized integration returns beside the payload: about what AWS sends.
 _METADATA = {
     "ExecutedVersion": "$LATEST",
@@ -100,7 +101,8 @@ class Frame:
         return state["Default"], self.given
 
     def _wait(self, state: Any, context: Any, _: "Execution") -> Routine:
-        yield datetime.fromisoformat(find(state["TimestampPath"], self.given, context)).timestamp()
+        # AWS considers a timestamp up to seconds and truncates its milliseconds.
+        yield float(int(datetime.fromisoformat(find(state["TimestampPath"], self.given, context)).timestamp()))
         return state["Next"], self.given
 
     def _map(self, state: Any, context: Any, execution: "Execution") -> Routine:
@@ -133,8 +135,8 @@ class Frame:
         return self._after(state, context, result)
 
     def _task(self, state: Any, context: Any, execution: "Execution") -> Routine:
-        given = fill(state["Parameters"], self.given, context)
-        execution.measure(given)
+        callback = state["Resource"] == _CALLBACK
+        given = self._parameters(state, context, execution, callback=callback)
         tries = [0] * len(state.get("Retry", ()))
         while True:
             try:
@@ -152,7 +154,15 @@ class Frame:
             execution.transitions += 1
             context["State"]["RetryCount"] += 1
             yield execution.service.loop.now + pause
-            given = fill(state["Parameters"], self.given, context)
+            given = self._parameters(state, context, execution, callback=callback)
+
+    def _parameters(self, state: Any, context: Any, execution: "Execution", *, callback: bool) -> Any:
+        """Return what a task is called with; one that waits for a callback has a new token for each try."""
+        if callback:
+            context["Task"] = {"Token": execution.service.new_task_token()}
+        given = fill(state["Parameters"], self.given, context)
+        execution.measure(given)
+        return given | {"Token": context["Task"]["Token"]} if callback else given
 
     def _after(self, state: Any, context: Any, result: Any) -> tuple[str | None, Any]:
         if "ResultSelector" in state:
@@ -172,6 +182,8 @@ class Frame:
                 answer = service.invoke(json.loads(json.dumps(given["Payload"])))
                 yield service.loop.now + service.latency
                 result = {**_METADATA, "Payload": json.loads(json.dumps(answer))}
+            elif state["Resource"] == _CALLBACK:
+                result = yield from self._callback(given, limit, execution)
             else:
                 result = yield from self._child(state["Resource"], given, execution)
         except StatesError:
@@ -180,11 +192,24 @@ class Frame:
         execution.event("TaskSucceeded")
         return result
 
+    def _callback(self, given: Any, limit: Any, execution: "Execution") -> Routine:
+        service, token = execution.service, given["Token"]
+        execution.event("TaskSubmitted")
+        waiting = service.waits[token] = service.loop.start(_expire(service.loop.now + limit))
+        try:
+            service.invoke(json.loads(json.dumps(given["Payload"])))
+            yield [waiting]
+        finally:
+            waiting.cancel()
+        if waiting.error:
+            raise waiting.error
+        return waiting.result
+
     def _child(self, resource: str, given: Any, execution: "Execution") -> Routine:
         if resource != _CHILD:
             raise NotImplementedError(resource)
         if execution.service.refusals:
-            raise StatesError(execution.service.refusals.pop(), "injected")
+            raise StatesError(execution.service.refusals.pop(), execution.service.refusal_cause)
         execution.event("TaskSubmitted")
         child = execution.service.start(given["Input"], name=given["Name"], parent=execution)
         try:
@@ -197,6 +222,12 @@ class Frame:
         if child.status != "SUCCEEDED":
             raise StatesError("States.TaskFailed", json.dumps(child.described()))
         return child.described()
+
+
+def _expire(when: float) -> Routine:
+    """Wait until a time and then raise the error of a task that has timed out."""
+    yield when
+    raise StatesError("States.Timeout", "")
 
 
 def _ending(task: Any) -> str:

@@ -1,0 +1,59 @@
+"""The calls to Step Functions that the engine makes, and what their errors mean."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from runstore.errors import ConfigurationError, ThrottledError, UnavailableError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_THROTTLED = {"ThrottlingException", "ThrottledException", "TooManyRequestsException", "ExecutionLimitExceeded"}
+_REFUSED = {
+    "AccessDeniedException",
+    "InvalidArn",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "StateMachineDeleting",
+    "StateMachineDoesNotExist",
+    "UnrecognizedClientException",
+    "ExpiredTokenException",
+}
+
+
+def step_functions() -> Any:
+    """Return a client of Step Functions: in Lambda one without botocore, elsewhere boto3's."""
+    if "AWS_LAMBDA_RUNTIME_API" in os.environ and "AWS_CONTAINER_CREDENTIALS_FULL_URI" not in os.environ:
+        from runstore.aws_api.errors import UnusableError  # noqa: PLC0415 only where it is used
+        from runstore.aws_api.stepfunctions import StepFunctions  # noqa: PLC0415
+
+        try:
+            return StepFunctions.from_environment()
+        except UnusableError:  # boto3 knows more sources
+            pass
+    import boto3  # noqa: PLC0415 most processes call nothing
+
+    try:
+        return boto3.client("stepfunctions")
+    except Exception as failure:
+        raise ConfigurationError(f"cannot make a Step Functions client: {failure}. Is AWS_REGION set?") from failure
+
+
+def error_code(failure: Exception) -> str:
+    """Return the service's name for an error, from boto3's or our client; "" if it gave none."""
+    response = getattr(failure, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code", ""))
+    return str(getattr(failure, "code", ""))
+
+
+def translate_error(failure: Exception, what: str) -> Exception:
+    """Return the store's error for a failed call."""
+    code = error_code(failure)
+    if code in _THROTTLED:
+        return ThrottledError(f"Step Functions throttled the request to {what}: try again")
+    if code in _REFUSED or getattr(failure, "unusable", False):
+        return ConfigurationError(f"Step Functions refused to {what}: {failure}")
+    return UnavailableError(f"Step Functions did not {what}: {failure}")

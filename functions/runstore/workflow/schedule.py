@@ -1,0 +1,163 @@
+"""What one attempt of a step asks for: further steps, waits for events, and a join."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from runstore.errors import InvalidRequestError
+from runstore.model.values import encode
+from runstore.workflow.durations import seconds
+from runstore.workflow.errors import InvalidDelayError, SchedulingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from runstore.workflow.definition import Definition
+
+MAX_SCHEDULED = 10_000  # by one step; a wider fan-out is two steps deep
+MAX_SCHEDULED_BYTES = 16_000_000  # by one step: one partition takes about 1 MB a second
+MIN_WAIT, MAX_WAIT = 60, 30 * 86_400  # seconds
+
+
+class Wait(NamedTuple):
+    """A wait for an event: its name among the waits of its step, its deadline, and the action of a time-out."""
+
+    name: str
+    deadline: int
+    on_timeout: str | None
+
+
+class Scheduled(NamedTuple):
+    """A scheduled step; `due` in epoch seconds, its payload as JSON text of `size` bytes."""
+
+    action: str
+    due: int
+    payload: str
+    size: int
+    wait: Wait | None = None
+
+
+class Join(NamedTuple):
+    """The step that runs when all scheduled branches have ended, `delay` seconds later."""
+
+    action: str
+    delay: int
+    payload: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of scheduling; the run must end by `deadline`, in epoch seconds."""
+
+    max_payload_bytes: int
+    deadline: float
+
+
+@dataclass(slots=True)
+class Schedule:
+    """What one attempt of a step schedules. It counts only if the attempt succeeds.
+
+    Times are whole seconds, rounded up: Step Functions ignores the milliseconds of a Wait.
+    """
+
+    definition: Definition
+    limits: Limits
+    now: Callable[[], float]
+    token_of: Callable[[str], str]  # the token of a wait with this name
+    steps: list[Scheduled] = field(default_factory=list)
+    joined: Join | None = None
+    _bytes: int = 0
+    _waits: dict[str, int] = field(default_factory=dict)
+
+    def add(self, delay: Any, action: Any, payload: Any) -> None:
+        """Add a step after checking everything about it."""
+        self._admit([self._prepare(action, self._due(delay), payload, "payload")])
+
+    def add_many(self, action: Any, payloads: Any, delay: Any, per_second: Any) -> None:
+        """Add a step for each payload: all of them, or none if one is wrong."""
+        name = self.definition.check_action(action)
+        pace = _pace(per_second)
+        if isinstance(payloads, (str, bytes, dict)) or not isinstance(payloads, Iterable):
+            shown = "null" if payloads is None else type(payloads).__name__
+            raise InvalidRequestError(f"payloads must be a list of JSON values; got {shown}")
+        self._due(delay)
+        begin, new = self.now() + seconds(delay), []
+        for index, payload in enumerate(payloads):
+            due = self._due(delay) if pace is None else self._check_due(begin + index / pace, delay)
+            new.append(self._prepare(name, due, payload, f"payloads[{index}]"))
+            if len(self.steps) + len(new) > MAX_SCHEDULED:
+                break  # an endless iterable is refused as well
+        self._admit(new)
+
+    def join(self, action: Any, payload: Any, delay: Any) -> None:
+        """Set the join, which a step can do once."""
+        if self.joined is not None:
+            raise SchedulingError(f"a step can join once; this one has joined with {self.joined.action!r} already")
+        name, pause = self.definition.check_action(action), math.ceil(seconds(delay))
+        self._check_due(self.now() + pause, delay)
+        text, size = encode(payload, "payload", self.limits.max_payload_bytes)
+        self._count_bytes(size)
+        self.joined = Join(name, pause, text, size)
+
+    def wait(self, action: Any, payload: Any, timeout: Any, on_timeout: Any) -> str:
+        """Add a wait for an event and return its token."""
+        name = self.definition.check_action(action)
+        otherwise = None if on_timeout is None else self.definition.check_action(on_timeout, "on_timeout")
+        limit = seconds(timeout, "timeout")
+        if not MIN_WAIT <= limit <= MAX_WAIT:
+            raise InvalidDelayError(f"timeout must be 1 minute to 30 days; got {timeout!r:.60}")
+        now = self.now()
+        deadline = self._check_due(now + limit, timeout, "timeout")
+        occurrence = self._waits.get(name, 0)
+        wait = Wait(f"{name}.{occurrence}", deadline, otherwise)
+        text, size = encode(payload, "payload", self.limits.max_payload_bytes)
+        self._admit([Scheduled(name, int(now), text, size, wait)])
+        self._waits[name] = occurrence + 1
+        return self.token_of(wait.name)
+
+    def _prepare(self, action: Any, due: int, payload: Any, name: str) -> Scheduled:
+        text, size = encode(payload, name, self.limits.max_payload_bytes)
+        return Scheduled(self.definition.check_action(action), due, text, size)
+
+    def _admit(self, new: list[Scheduled]) -> None:
+        if len(self.steps) + len(new) > MAX_SCHEDULED:
+            raise SchedulingError(
+                f"a step can schedule at most {MAX_SCHEDULED:,} others: schedule steps that schedule the rest"
+            )
+        self._count_bytes(sum(step.size for step in new))
+        self.steps += new
+
+    def _count_bytes(self, size: int) -> None:
+        if self._bytes + size > MAX_SCHEDULED_BYTES:
+            raise SchedulingError(
+                f"the payloads that a step schedules must have at most {MAX_SCHEDULED_BYTES:,} bytes in all; got "
+                f"{self._bytes + size:,} after {len(self.steps):,} steps: store the data elsewhere and pass "
+                "references, or schedule steps that schedule the rest"
+            )
+        self._bytes += size
+
+    def _due(self, delay: Any) -> int:
+        pause = seconds(delay)
+        return self._check_due(self.now() + pause, delay) if pause else int(self.now())
+
+    def _check_due(self, due: float, delay: Any, name: str = "delay") -> int:
+        if due > self.limits.deadline:
+            left = max(0.0, self.limits.deadline - self.now()) / 86_400
+            raise InvalidDelayError(
+                f"{name} must end within the run, which has {left:.1f} days left; got {delay!r:.60}. An execution ends "
+                "within 365 days of its start, and its state within RUNSTORE_TTL_DAYS"
+            )
+        return math.ceil(due)
+
+
+def _pace(per_second: Any) -> float | None:
+    if per_second is None:
+        return None
+    if isinstance(per_second, bool) or not isinstance(per_second, (int, float)) or not 0 < per_second < math.inf:
+        raise InvalidDelayError(f"per_second must be a number above 0; got {per_second!r:.60}")
+    return float(per_second)
