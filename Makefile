@@ -25,6 +25,7 @@ WORKERS ?= 2
 # Empty files that say that an environment holds what its lock file lists.
 STAMP := $(VENV)/installed
 SAM_STAMP := $(SAM_VENV)/installed
+LOWEST_STAMP := .venv-lowest/installed
 AUDIT_STAMP := $(AUDIT_VENV)/installed
 BUILD_STAMP := $(BUILD_VENV)/installed
 UV_STAMP := $(UV_VENV)/installed
@@ -61,6 +62,10 @@ test-sam: $(STAMP) $(SAM_STAMP) ## Run the functions with SAM local, in containe
 .PHONY: test-terraform
 test-terraform: $(STAMP) ## Deploy the Terraform module to a local stack, and compare it with the template
 	@$(BIN)/python -m pytest -m terraform -p no:randomly $(PYTEST_ARGS)
+
+.PHONY: test-lowest
+test-lowest: $(LOWEST_STAMP) ## Run the contract and handler tests with the oldest dependencies that are allowed
+	@.venv-lowest/bin/python -m pytest -n $(WORKERS) tests/contract tests/handlers $(PYTEST_ARGS)
 
 # Whose figures are published; the long forms of other tests run after them.
 PROOFS := tests/simulation tests/concurrency tests/faults tests/properties tests/e2e/test_killed_workers.py
@@ -127,6 +132,8 @@ lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: wi
 	$(UV_COMPILE) --group lambda -c requirements-dev.lock -o requirements-lambda.lock
 	$(UV_COMPILE) --group pip -o requirements-pip.lock
 	$(UV_COMPILE) --group uv -o requirements-uv.lock
+	@rm -f requirements-lowest.lock  # uv prefers what a lock holds to what is oldest
+	$(UV_COMPILE) pyproject.toml --all-extras --group lowest --resolution lowest-direct -o requirements-lowest.lock
 	$(UV_COMPILE) pyproject.toml --extra handlers -c requirements-dev.lock $(NOT_BUNDLED) -o functions/requirements.txt
 
 .PHONY: build
@@ -137,7 +144,7 @@ build: $(BUILD_STAMP) ## Build the wheel, and the zip archives that Terraform de
 
 .PHONY: clean
 clean: ## Remove everything that make made, environments too
-	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(BUILD_VENV) $(UV_VENV) $(NODE_TOOLS) .cache .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(BUILD_VENV) .venv-lowest $(UV_VENV) $(NODE_TOOLS) .cache .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --no-deps: the lock names every package. --no-compile: Python compiles what it imports. pip, not uv, because it
@@ -163,7 +170,7 @@ $(STAMP): requirements-dev.lock requirements-pip.lock requirements-lambda.lock f
 	@$(BIN)/python -c 'from infra.local.packages import main; raise SystemExit(main())'
 	@touch $@
 
-# .venv-sam, .venv-audit, .venv-build and .venv-uv hold what requirements-NAME.lock lists.
+# .venv-sam, .venv-audit, .venv-build, .venv-lowest and .venv-uv hold what requirements-NAME.lock lists.
 .venv-%/installed: requirements-%.lock requirements-pip.lock
 	$(call install,$(@D),$<)
 	@touch $@

@@ -130,8 +130,8 @@ variable "python_runtime" {
   nullable    = false
 
   validation {
-    condition     = contains(["python3.11", "python3.12", "python3.13"], var.python_runtime)
-    error_message = "python_runtime must be python3.11, python3.12 or python3.13."
+    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.python_runtime)
+    error_message = "python_runtime must be python3.11, python3.12, python3.13 or python3.14."
   }
 }
 

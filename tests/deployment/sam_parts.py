@@ -74,7 +74,12 @@ def parts(definition: Definition) -> dict[str, Part]:
                 "key": table.get("SSESpecification", {}).get("KMSMasterKeyId"),
             }
         },
-        "layer": {"RunStoreLayer": [(each["Description"], sorted(each["CompatibleRuntimes"])) for each in layers]},
+        # Terraform's provider may be too old for python3.14, so the module names it only where it is asked for.
+        "layer": {
+            "RunStoreLayer": [
+                (each["Description"], sorted({*each["CompatibleRuntimes"]} - {"python3.14"})) for each in layers
+            ]
+        },
         "rule": {
             key: {
                 "pattern": each["EventPattern"] | {"detail": _sorted_machines(each["EventPattern"]["detail"])},
