@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runstore_inspector.connection import Connection
-    from runstore_inspector.executions import Execution, Run
+    from runstore_inspector.executions import Run
     from runstore_inspector.reading import Keys
     from runstore_inspector.steps import Workflow
 
@@ -71,8 +71,7 @@ def summaries(connection: Connection, run_ids: Sequence[str]) -> list[Keys]:
         return list(workers.map(lambda run_id, context: context.run(one, run_id), run_ids, contexts))
 
 
-def progress(execution: Execution, workflow: Workflow | None) -> tuple[int, int] | None:
-    """Return how many of the steps that are known are done, where that can be known."""
-    if workflow is None or not execution.running:
-        return None
-    return workflow.done, workflow.total
+def steps_done(connection: Connection, run_id: str) -> tuple[int, int] | None:
+    """Return how many of the steps that are known are done; None where that cannot be known."""
+    workflow = steps.read(connection, run_id)
+    return (workflow.done, workflow.total) if workflow and workflow.total and not workflow.cut else None

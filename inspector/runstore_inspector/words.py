@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -23,6 +24,15 @@ def duration(seconds: float) -> str:
         if whole >= size:
             rest = whole % size // smaller
             return f"{whole // size:,} {unit}" + (f" {rest} {smaller_unit}" if rest else "")
+    return f"{whole} s"
+
+
+def age(seconds: float) -> str:
+    """Return a duration in its largest unit alone: `8 min`, for how long ago something was."""
+    whole = max(0, round(seconds))
+    for length, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if whole >= length:
+            return f"{whole // length:,} {unit}"
     return f"{whole} s"
 
 
@@ -61,6 +71,23 @@ def units(count: float) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun: `1 key`, `1,204 keys`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def explained(cause: str) -> tuple[str, str]:
+    """Return the message in an error's cause, and the rest of it: Lambda and Step Functions write JSON there."""
+    try:
+        told = json.loads(cause)
+    except (ValueError, RecursionError):
+        return cause, ""
+    if not isinstance(told, dict):
+        return cause, ""
+    if "errorMessage" in told:
+        trace = told.get("stackTrace") or []
+        lines = "".join(f"{line}".rstrip("\n") + "\n" for line in trace) if isinstance(trace, list) else str(trace)
+        return str(told["errorMessage"]), lines.strip("\n")
+    if isinstance(told.get("Cause"), str):  # a child execution's description
+        return explained(told["Cause"])
+    return cause, ""
 
 
 def shortened(text: str, characters: int) -> str:

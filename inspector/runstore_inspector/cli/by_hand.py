@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runstore_inspector import executions, words
+from runstore_inspector import executions, sending, words
 from runstore_inspector.cli.options import Session, subcommand
 from runstore_inspector.problems import NotFoundError, UsageError, one_line
 
@@ -156,19 +156,7 @@ def send(session: Session, token: str, body: str | None, *, is_text: bool) -> No
 
     BODY is JSON; anything that cannot be meant as JSON is text; - reads it from standard input. Without one it is null.
     """
-    from runstore import workflow  # noqa: PLC0415 no other command needs the workflow engine
-
-    send_event: Any = getattr(workflow, "send_event", None)
-    if send_event is None:
-        raise UsageError("this version of runstore has no events")
-    accepted = send_event(
-        token,
-        None if body is None else parsed(body, is_text=is_text),
-        table_name=session.connection.table,
-        client=session.connection.dynamodb,
-        stepfunctions=session.connection.stepfunctions,
-    )
-    result = accepted if isinstance(accepted, dict) else {"accepted": accepted}
+    result = sending.send(session.connection, token, None if body is None else parsed(body, is_text=is_text))
     text = (
         "the event is accepted" if result.get("accepted") else "the wait has had an event before: this one is not used"
     )

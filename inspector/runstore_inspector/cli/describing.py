@@ -128,12 +128,12 @@ def facts(view: Overview) -> list[tuple[str, str]]:
     shown = view.run.execution
     if shown is not None:
         found.append(("machine", shown.machine))
-        found.append(("started", f"{words.moment(shown.started)}, {words.duration(clock.now() - shown.started)} ago"))
+        found.append(("started", f"{words.moment(shown.started)}, {words.age(clock.now() - shown.started)} ago"))
         found.append(("runs for" if shown.running else "took", words.duration(shown.seconds)))
         if shown.redrives:
             found.append(("redriven", words.count(shown.redrives, "time")))
         if shown.error:
-            found.append(("error", f"{shown.error}: {shown.cause or ''}".rstrip(": ")))
+            found.append(("error", f"{shown.error}: {words.explained(shown.cause or '')[0]}".rstrip(": ")))
         found.append(("console", executions.console_link(shown.arn)))
     elif view.run.unasked:
         found.append(("status of", f"its execution is not known: {view.run.unasked}"))

@@ -74,7 +74,7 @@ def _row(run: Execution, keys: reading.Keys) -> tuple[str, ...]:
         run.status,
         run.name,
         run.machine,
-        words.duration(clock.now() - run.started),
+        words.age(clock.now() - run.started),
         words.duration(run.seconds),
         f"{len(keys.keys)}{more}",
         words.size(keys.size, exact=exact) if keys.keys else "",

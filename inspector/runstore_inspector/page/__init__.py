@@ -1,0 +1,1 @@
+"""The page `runstore ui`: a small server on this machine alone."""
