@@ -4,6 +4,7 @@ Run by `infra.local.server`, never by hand, with the arguments SOCKET_FD, FOLDER
 serves, it mends what ministack lacks for this project:
 
 * Python functions run as on Lambda, see `infra.local.functions`.
+* Executions wait, fail, end and are stopped as on AWS, see `infra.local.states`.
 * Expressions of DynamoDB requests are parsed once.
 * Every DynamoDB request that changes or reads items is written to a log with what it consumed.
 
@@ -31,6 +32,7 @@ from ministack.services import dynamodb
 
 from infra.local.functions import Functions
 from infra.local.server import FUNCTION_LOG, REQUEST_LOG
+from infra.local.states import install_states
 
 MINISTACK: Final = "1.5.33"
 SECONDS_TO_END: Final = 8.0
@@ -101,6 +103,7 @@ def main() -> None:
         sys.exit(f"The local stack needs ministack {MINISTACK}; this is {version('ministack')}.")
     endpoint = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
     Functions(folder / "unpacked", runtime_packages, endpoint, folder / FUNCTION_LOG).install()
+    install_states()
     remember_expressions()
     dynamodb.handle_request = RequestLog(folder / REQUEST_LOG).handle
     config = Config()

@@ -1,14 +1,11 @@
-"""The local stack that the end-to-end tests share, and how to wait for what happens beside them."""
+"""The local stack that the end-to-end tests share."""
 
-import time
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
 import pytest
 
 from infra.local import LocalStack
-
-SECONDS = 90.0  # generous: the machine may be busy, and nothing waits longer than it has to
+from tests.e2e.noting import States
 
 
 @pytest.fixture(scope="session")
@@ -18,12 +15,7 @@ def stack() -> Iterator[LocalStack]:
         yield started
 
 
-Found = TypeVar("Found")
-
-
-def eventually(look: Callable[[], Found]) -> Found:
-    """Return what `look` finds as soon as it is true, or what it found last."""
-    deadline = time.monotonic() + SECONDS
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
+@pytest.fixture(scope="session")
+def states(stack: LocalStack) -> States:
+    """Machines of the tests' own, whose steps note that they ran."""
+    return States(stack)

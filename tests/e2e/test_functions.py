@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
-import uuid
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.local.interpreters import OWN_RUNTIME, find_interpreter
 from infra.local.packages import RUNTIME_LOCK
+from tests.e2e.lambdas import Lambdas, archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,67 +52,17 @@ def handler(event, context):
 """
 
 
-def archive(**files: str) -> bytes:
-    """Return a zip archive; `a__b` is the file b.py in the folder a."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as target:
-        for name, text in files.items():
-            target.writestr(f"{name.replace('__', '/')}.py", text)
-    return buffer.getvalue()
-
-
-class Lambda:
-    """Functions of a test's own."""
-
-    def __init__(self, stack: LocalStack) -> None:
-        self.stack = stack
-        self.client = stack.client("lambda")
-        iam = stack.client("iam")
-        trusted = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        created = iam.create_role(RoleName="functions", AssumeRolePolicyDocument=json.dumps({"Statement": [trusted]}))
-        allowed = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-        iam.put_role_policy(RoleName="functions", PolicyName="invoke", PolicyDocument=document)
-        self.role = created["Role"]["Arn"]
-
-    def create(self, code: bytes | str, **settings: Any) -> str:
-        """Create a function and return its name."""
-        name = f"test-{uuid.uuid4().hex[:8]}"
-        package = archive(app=code) if isinstance(code, str) else code
-        defaults: dict[str, Any] = {"Runtime": OWN_RUNTIME, "Handler": "app.handler", "Timeout": 30}
-        self.client.create_function(
-            FunctionName=name, Role=self.role, Code={"ZipFile": package}, **(defaults | settings)
-        )
-        return name
-
-    def invoke(self, name: str, event: Any = None) -> Any:
-        """Invoke a function and return its result, or its error's document."""
-        answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
-        return json.loads(answer["Payload"].read())
-
-    def run(self, code: bytes | str, event: Any = None, **settings: Any) -> Any:
-        """Create a function and invoke it once."""
-        return self.invoke(self.create(code, **settings), event)
-
-    def layer(self, package: bytes) -> str:
-        """Publish a layer and return the ARN of its version."""
-        published = self.client.publish_layer_version(
-            LayerName=f"layer-{uuid.uuid4().hex[:8]}", Content={"ZipFile": package}
-        )
-        return str(published["LayerVersionArn"])
-
-
 @pytest.fixture(scope="module")
-def functions(stack: LocalStack) -> Iterator[Lambda]:
+def functions(stack: LocalStack) -> Iterator[Lambdas]:
     """Functions of the tests' own, deleted afterwards."""
-    made = Lambda(stack)
+    made = Lambdas(stack)
     yield made
     for function in made.client.list_functions()["Functions"]:
         if function["FunctionName"].startswith("test-"):
             made.client.delete_function(FunctionName=function["FunctionName"])
 
 
-def test_the_variables_are_those_of_lambda_and_the_functions_own(functions: Lambda) -> None:
+def test_the_variables_are_those_of_lambda_and_the_functions_own(functions: Lambdas) -> None:
     """Nothing of the emulator's environment or of this project's reaches a function, and what Lambda sets is there."""
     seen = functions.run(SHOW, Environment={"Variables": {"OWN": "x"}}, MemorySize=512)
     variables = seen["variables"]
@@ -132,7 +79,7 @@ def test_the_variables_are_those_of_lambda_and_the_functions_own(functions: Lamb
     assert 20_000 < seen["left"] <= 30_000
 
 
-def test_a_function_has_no_packages_but_its_own_and_the_runtimes(functions: Lambda) -> None:
+def test_a_function_has_no_packages_but_its_own_and_the_runtimes(functions: Lambdas) -> None:
     """The import path holds the bundle, the layers, the runtime's packages and the standard library."""
     path = functions.run(SHOW)["path"]
     assert not [folder for folder in path if folder.endswith("site-packages") and "/unpacked/" not in folder]
@@ -140,7 +87,7 @@ def test_a_function_has_no_packages_but_its_own_and_the_runtimes(functions: Lamb
 
 
 @pytest.mark.parametrize("module", ["runstore", "pytest", "aws_lambda_powertools", "infra.local"])
-def test_a_missing_import_fails_as_on_lambda(functions: Lambda, module: str) -> None:
+def test_a_missing_import_fails_as_on_lambda(functions: Lambdas, module: str) -> None:
     """A function whose bundle lacks a package fails, though this repository's environment has it."""
     answer = functions.run(f"import {module}\ndef handler(event, context): pass")
     assert answer["errorType"] == "Runtime.ImportModuleError"
@@ -148,7 +95,7 @@ def test_a_missing_import_fails_as_on_lambda(functions: Lambda, module: str) -> 
     assert answer["stackTrace"] == []
 
 
-def test_the_runtime_brings_boto3_as_it_is_locked(functions: Lambda) -> None:
+def test_the_runtime_brings_boto3_as_it_is_locked(functions: Lambdas) -> None:
     """boto3 needs no bundle, and its version is that of the runtime's own lock."""
     code = "import boto3, botocore\ndef handler(event, context): return [boto3.__version__, boto3.__file__]"
     version, file = functions.run(code)
@@ -156,13 +103,13 @@ def test_the_runtime_brings_boto3_as_it_is_locked(functions: Lambda) -> None:
     assert ".venv" not in file
 
 
-def test_a_bundle_may_bring_a_boto3_of_its_own(functions: Lambda) -> None:
+def test_a_bundle_may_bring_a_boto3_of_its_own(functions: Lambdas) -> None:
     """The bundle comes before the runtime's packages, also before those that the process has imported already."""
     package = archive(app="import boto3\ndef handler(event, context): return boto3.WHOSE", boto3="WHOSE = 'bundle'")
     assert functions.run(package) == "bundle"
 
 
-def test_the_bundle_comes_first_and_the_last_layer_before_the_others(functions: Lambda) -> None:
+def test_the_bundle_comes_first_and_the_last_layer_before_the_others(functions: Lambdas) -> None:
     """A module is looked for in the bundle, then in the layers, where a later one overwrites an earlier one."""
     code = "import a, b, c, d\ndef handler(event, context): return [a.WHO, b.WHO, c.WHO, d.WHO]"
     package = archive(app=code, a="WHO = 'bundle'")
@@ -174,14 +121,14 @@ def test_the_bundle_comes_first_and_the_last_layer_before_the_others(functions: 
 
 
 @pytest.mark.parametrize("runtime", ["python3.11", "python3.12", "python3.13"])
-def test_a_function_runs_in_the_python_that_it_names(functions: Lambda, runtime: str) -> None:
+def test_a_function_runs_in_the_python_that_it_names(functions: Lambdas, runtime: str) -> None:
     """Each runtime is that interpreter of the machine."""
     if find_interpreter(runtime) is None:
         pytest.skip(f"{runtime} is not on this machine")
     assert functions.run(SHOW, Runtime=runtime)["version"] == [int(part) for part in runtime[6:].split(".")]
 
 
-def test_a_python_that_the_machine_lacks_is_warned_of_once(functions: Lambda) -> None:
+def test_a_python_that_the_machine_lacks_is_warned_of_once(functions: Lambdas) -> None:
     """A function whose interpreter is missing runs in this project's own, and the log says so one time."""
     runtime = "python3.14"
     if find_interpreter(runtime):
@@ -205,14 +152,14 @@ def test_a_python_that_the_machine_lacks_is_warned_of_once(functions: Lambda) ->
         ("def handler(event, context): return 'x' * 7_000_000", "Function.ResponseSizeTooLarge", "6291556 bytes"),
     ],
 )
-def test_failures_have_the_names_that_lambda_gives_them(functions: Lambda, code: str, name: str, message: str) -> None:
+def test_failures_have_the_names_that_lambda_gives_them(functions: Lambdas, code: str, name: str, message: str) -> None:
     """What Step Functions matches in ErrorEquals is the same here and there."""
     answer = functions.run(code)
     assert answer["errorType"] == name
     assert message in answer["errorMessage"]
 
 
-def test_a_function_that_runs_too_long_is_ended(functions: Lambda) -> None:
+def test_a_function_that_runs_too_long_is_ended(functions: Lambdas) -> None:
     """The time-out has Lambda's name, and the next invocation finds a new process."""
     code = "import time\ndef handler(event, context): return time.sleep(event)"
     name = functions.create(code, Timeout=1)
@@ -222,7 +169,7 @@ def test_a_function_that_runs_too_long_is_ended(functions: Lambda) -> None:
     assert functions.invoke(name, 0) is None
 
 
-def test_what_a_function_prints_and_logs_is_in_its_log(functions: Lambda) -> None:
+def test_what_a_function_prints_and_logs_is_in_its_log(functions: Lambdas) -> None:
     """Standard output, standard error and the root logger reach CloudWatch Logs; INFO is below Lambda's default."""
     code = """
 import logging, sys
@@ -250,7 +197,7 @@ def handler(event, context):
     assert f"{name}\tprinted\n" in functions.stack.function_log.read_text("utf-8")
 
 
-def test_a_new_version_of_the_code_and_of_a_layer_is_used_at_once(functions: Lambda) -> None:
+def test_a_new_version_of_the_code_and_of_a_layer_is_used_at_once(functions: Lambdas) -> None:
     """After an update of its code or of its layers no invocation meets the old ones."""
     layers = [functions.layer(archive(python__shared=f"VALUE = {number}")) for number in (1, 2)]
     code = "import shared\ndef handler(event, context): return [{}, shared.VALUE]"
@@ -262,7 +209,7 @@ def test_a_new_version_of_the_code_and_of_a_layer_is_used_at_once(functions: Lam
     assert functions.invoke(name) == [2, 2]
 
 
-def test_functions_that_invoke_functions_do_not_wait_for_each_other(functions: Lambda) -> None:
+def test_functions_that_invoke_functions_do_not_wait_for_each_other(functions: Lambdas) -> None:
     """More callers than run at once all get their answers: what a function invokes needs no place in the queue."""
     inner = functions.create("def handler(event, context): return event + 1")
     outer = functions.create(f"""
@@ -276,7 +223,7 @@ def handler(event, context):
         assert list(pool.map(lambda number: functions.invoke(outer, number), range(20))) == list(range(1, 21))
 
 
-def test_a_process_serves_one_invocation_after_the_other(functions: Lambda) -> None:
+def test_a_process_serves_one_invocation_after_the_other(functions: Lambdas) -> None:
     """The second invocation finds the module as the first has left it."""
     code = "count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return count"
     name = functions.create(code)

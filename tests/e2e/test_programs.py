@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.project import ROOT
-from tests.e2e.conftest import SECONDS, eventually
+from tests.e2e.waiting import SECONDS, eventually
 
 HOLD = """
 import signal

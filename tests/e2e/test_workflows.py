@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from infra.local import Execution, LocalStack
-from tests.e2e.conftest import eventually
+from tests.e2e.waiting import eventually
 
 DAY = 86_400
 FULL_DAYS = 366
