@@ -2,6 +2,7 @@
 
 from runstore import JSON, RunStore
 from runstore.aws_lambda.entry_point import entry_point
+from runstore.aws_lambda.reading import find_range
 
 
 def get(store: RunStore, key: str) -> dict[str, JSON]:
@@ -12,7 +13,7 @@ def get(store: RunStore, key: str) -> dict[str, JSON]:
 
 def get_range(store: RunStore, key: str, start: int = 0, limit: int | None = None) -> dict[str, JSON]:
     """Read part of a list."""
-    found, part = store.find_range(key, start, limit)
+    found, part = find_range(store, key, start, limit)
     return {"key": key, "value": part if found else None, "found": found}
 
 

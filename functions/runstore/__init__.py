@@ -24,6 +24,7 @@ from runstore.errors import (
     UnavailableError,
     ValueTooLargeError,
 )
+from runstore.interface import Store
 from runstore.model.values import JSON
 from runstore.settings import Settings
 from runstore.store import RunStore
@@ -43,6 +44,7 @@ __all__ = [
     "RunStore",
     "RunStoreError",
     "Settings",
+    "Store",
     "ThrottledError",
     "TransientError",
     "UnavailableError",

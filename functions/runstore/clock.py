@@ -1,6 +1,11 @@
-"""Time as the store sees it, in one place."""
+"""Time and pauses, in one place: tests and the simulation replace them."""
 
+from __future__ import annotations
+
+import random
 import time
+
+SECONDS_PER_DAY = 86_400
 
 
 def now() -> int:
@@ -9,10 +14,18 @@ def now() -> int:
 
 
 def elapsed() -> float:
-    """Return seconds that never run backwards, for ages and backoff; their zero means nothing."""
+    """Return seconds of a monotonic clock, for ages and durations."""
     return time.monotonic()
 
 
 def sleep(seconds: float) -> None:
-    """Wait, as the store does between two tries; here, so that a simulation need not."""
+    """Wait."""
     time.sleep(seconds)
+
+
+def back_off(attempt: int, first: float, longest: float = 1.0) -> None:
+    """Wait between two tries: a random time up to `first` seconds, doubled after each attempt, at most `longest`.
+
+    Full jitter: writers that were in each other's way do not meet again.
+    """
+    sleep(random.uniform(0, min(longest, first * 2**attempt)))  # noqa: S311 not for secrecy

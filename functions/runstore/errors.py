@@ -16,25 +16,57 @@
         ├── UnavailableError
         └── IncompleteCompletionError
 
-The class names are public: a state machine's Retry and Catch match them in `ErrorEquals`. Step Functions
-knows nothing of base classes, so a Retry lists the three transient names themselves.
+The class names are public: a state machine's Retry and Catch match them in `ErrorEquals`. Step Functions does not know
+base classes, so a Retry lists the three transient names themselves.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Self
 
 
 class RunStoreError(Exception):
     """The base of every error of this package.
 
-    `run_id`, `key` and `operation` say what was being done; they are None where there is none yet.
-    `may_have_happened` says whether the operation, or a part of it, may have taken effect all the same.
-    `appended` is how many items a push_many had appended when it failed. Repeating it appends those again, unless it
-    had a token.
+    Attributes:
+        run_id: The run of the operation; None before there is one.
+        key: The key of the operation; None if it has none.
+        operation: The name of the operation, such as "push".
+        may_have_happened: Whether the operation, or a part of it, may have taken effect all the same.
+        appended: How many items a push_many had appended when it failed. Repeating it appends those again, unless it
+            had a token.
     """
 
-    run_id: str | None = None
-    key: str | None = None
-    operation: str | None = None
-    may_have_happened: bool = False
-    appended: int = 0
+    def __init__(  # noqa: PLR0913 all but the message are by keyword, each with a default
+        self,
+        message: str = "",
+        *,
+        run_id: str | None = None,
+        key: str | None = None,
+        operation: str | None = None,
+        may_have_happened: bool = False,
+        appended: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.run_id, self.key, self.operation = run_id, key, operation
+        self.may_have_happened, self.appended = may_have_happened, appended
+
+    def replace(self, message: str, **details: Any) -> Self:
+        """Return an error of the same class with another message, and what this one carries but for `details`."""
+        return type(self)(message, **{**vars(self), **details})
+
+    def add_context(self, operation: str, run_id: str | None, key: str | None) -> None:
+        """Note what was being done. `error_context` calls it; the innermost context is the one that stays."""
+        if self.operation is None:
+            self.operation = operation
+        if self.run_id is None:
+            self.run_id = run_id
+        if self.key is None:
+            self.key = key
 
 
 class InvalidRequestError(RunStoreError):
@@ -42,18 +74,18 @@ class InvalidRequestError(RunStoreError):
 
 
 class InvalidRunIdError(InvalidRequestError):
-    """A run id is text of 1 to 1,024 UTF-8 bytes without control characters."""
+    """A run id must be a string of 1 to 1,024 UTF-8 bytes without control characters."""
 
 
 class InvalidKeyError(InvalidRequestError):
-    """A key is text of 1 to 512 UTF-8 bytes without control characters."""
+    """A key must be a string of 1 to 512 UTF-8 bytes without control characters."""
 
 
 class InvalidValueError(InvalidRequestError):
-    """The value is not JSON; the message names the path to the offender inside it.
+    """The value is not JSON; the message names the path to the offending part.
 
-    Of the function get_value also: a text in the stored value has half of a surrogate pair. The package reads it; a
-    function cannot return it.
+    The function get_value also raises it for a stored string with half of a surrogate pair. The package reads such a
+    string; a function cannot return it.
     """
 
 
@@ -62,16 +94,21 @@ class ValueTooLargeError(InvalidRequestError):
 
 
 class InvalidTokenError(InvalidRequestError):
-    """A token is text of 1 to 256 UTF-8 bytes without control characters."""
+    """A token must be a string of 1 to 256 UTF-8 bytes without control characters."""
 
 
 class KeyTypeMismatchError(RunStoreError):
-    """A push onto something that is no list, or an increment of something that is no number.
+    """A push onto something that is not a list, or an increment of something that is not a number.
 
-    Nothing was written. `holds` is the kind that the key has: "list", "number" or "value".
+    Nothing was written.
+
+    Attributes:
+        holds: The kind of value that the key has: "list", "number" or "value".
     """
 
-    holds: str | None = None
+    def __init__(self, message: str = "", *, holds: str | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.holds = holds
 
 
 class CounterRangeError(RunStoreError):
@@ -79,11 +116,11 @@ class CounterRangeError(RunStoreError):
 
 
 class ResultTooLargeError(RunStoreError):
-    """The value would not fit a Step Functions state (262,144 bytes): read it in parts with start and limit."""
+    """The result would not fit a Step Functions state (262,144 bytes): read it in parts."""
 
 
 class ConfigurationError(RunStoreError):
-    """The deployment must be mended: an environment variable, the table, the region or a permission."""
+    """The deployment must be fixed: an environment variable, the table, the region or a permission."""
 
 
 class TransientError(RunStoreError):
@@ -91,26 +128,56 @@ class TransientError(RunStoreError):
 
 
 class ThrottledError(TransientError):
-    """Throttling or transaction conflicts that outlasted the retries. The request that met them wrote nothing.
+    """Throttling or transaction conflicts that outlasted the retries. The throttled request wrote nothing.
 
-    Unless the answer to an earlier try of that request was lost: then `may_have_happened` says so, as for
-    UnavailableError.
-    Trying again is right, but for a push_many without a token whose `appended` is not 0.
+    If the answer to an earlier attempt of that request was lost, `may_have_happened` is true, as for UnavailableError.
+    Trying again is right, except for a push_many without a token whose `appended` is not 0.
     """
 
 
 class UnavailableError(TransientError):
-    """DynamoDB could not be reached, or failed, after the client's own retries.
+    """DynamoDB could not be reached, failed, or gave no complete answer, after all retries.
 
-    `may_have_happened` says whether the write may have taken effect. Repeating `get`, `set`, `delete` or
-    anything with a token is safe all the same; repeating a push or an increment without one may count twice.
+    `may_have_happened` says whether the write may have taken effect. Repeating `get`, `set`, `delete` or anything with
+    a token is safe all the same; repeating a push or an increment without a token may count twice.
     """
 
 
 class IncompleteCompletionError(TransientError):
-    """Time ran out before every item was dealt with; calling again goes on where this call stopped.
+    """Time ran out before every item was dealt with; calling again continues where this call stopped.
 
-    `done` is the number of items that this call dealt with.
+    Attributes:
+        done: How many items this call dealt with.
     """
 
-    done: int = 0
+    def __init__(self, message: str = "", *, done: int = 0, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.done = done
+
+
+class error_context:  # noqa: N801 used like contextlib.suppress
+    """Adds the operation, the run and the key to the errors of this package that pass through the block.
+
+    This is the only place where an error changes after it was made.
+
+    Example:
+        ```python
+        with error_context("push", run_id, key):
+            ...
+        ```
+    """
+
+    __slots__ = ("_key", "_operation", "_run_id")
+
+    def __init__(self, operation: str, run_id: str | None = None, key: Any = None) -> None:
+        self._operation, self._run_id = operation, run_id
+        self._key = str.__str__(key) if isinstance(key, str) else None  # the text of a string enum
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, RunStoreError):
+            error.add_context(self._operation, self._run_id, self._key)

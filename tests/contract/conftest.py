@@ -4,9 +4,8 @@ import uuid
 
 import pytest
 
-from runstore import RunStore
 from tests.contract.differences import DIFFERENCES
-from tests.contract.places import IMPLEMENTATIONS, PRICED, TABLES, Place, TablePlace
+from tests.contract.places import IMPLEMENTATIONS, PRICED, TABLES, AnyStore, Place, TablePlace
 
 
 @pytest.fixture(params=list(IMPLEMENTATIONS))
@@ -40,7 +39,7 @@ def run_id() -> str:
 
 
 @pytest.fixture
-def store(place: Place, run_id: str) -> RunStore:
+def store(place: Place, run_id: str) -> AnyStore:
     """A store of an empty run."""
     return place.store(run_id)
 

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pytest
 
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 RunItems = list[dict[str, Any]]
+AnyStore: TypeAlias = RunStore | InMemoryRunStore
 
 
 class Place(Protocol):
     """Where runs are kept."""
 
-    def store(self, run_id: str, **settings: Any) -> RunStore:
+    def store(self, run_id: str, **settings: Any) -> AnyStore:
         """Return a store of a writer who remembers nothing of what the test's other stores did."""
         ...
 
@@ -107,7 +108,7 @@ class InMemoryPlace:
     def __init__(self) -> None:
         self.runs: dict[str, Any] = {}
 
-    def store(self, run_id: str, **settings: Any) -> RunStore:
+    def store(self, run_id: str, **settings: Any) -> InMemoryRunStore:
         """Return one of the stores that have their runs in common."""
         return InMemoryRunStore(run_id, runs=self.runs, settings=Settings("in-memory", **settings))
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from runstore import CounterRangeError, KeyTypeMismatchError, RunStore
-from tests.contract.places import Place
+from runstore import CounterRangeError, KeyTypeMismatchError
+from tests.contract.places import AnyStore, Place
 
 
-def test_increment_counts_from_nothing(store: RunStore) -> None:
+def test_increment_counts_from_nothing(store: AnyStore) -> None:
     """A key that is not set counts from 0; the default delta is 1; the new value is returned."""
     assert [store.increment("n"), store.increment("n", 5), store.increment("n", -10), store.increment("n", 0)] == [
         1,
@@ -22,7 +22,7 @@ def test_increment_counts_from_nothing(store: RunStore) -> None:
     assert store.get("n") == -4
 
 
-def test_increment_by_nothing_sets_a_counter(store: RunStore) -> None:
+def test_increment_by_nothing_sets_a_counter(store: AnyStore) -> None:
     """An increment by 0 makes a counter of 0."""
     assert store.increment("n", 0) == 0
     assert store.find("n") == (True, 0)
@@ -41,7 +41,7 @@ class Level(IntEnum):
     LOW = 3
 
 
-def test_numbers_of_a_subclass_count(store: RunStore) -> None:
+def test_numbers_of_a_subclass_count(store: AnyStore) -> None:
     """A float or int of another class, such as numpy's or an enumeration's, is the number that it is."""
     store.set("n", Odd(0.1))
     assert store.increment("n", Odd(0.2)) == 0.3
@@ -52,13 +52,13 @@ def test_numbers_of_a_subclass_count(store: RunStore) -> None:
     assert store.get("l") == [1e-131, 3]
 
 
-def test_a_tenth_three_times_is_three_tenths(store: RunStore) -> None:
+def test_a_tenth_three_times_is_three_tenths(store: AnyStore) -> None:
     """Counters are decimal: nothing is lost to binary fractions."""
     assert [store.increment("n", 0.1) for _ in range(3)] == [0.1, 0.2, 0.3]
     assert store.get("n") == 0.3
 
 
-def test_whole_numbers_stay_whole(store: RunStore) -> None:
+def test_whole_numbers_stay_whole(store: AnyStore) -> None:
     """A counter of whole value comes back as an int, also after fractions."""
     store.increment("n", 0.5)
     assert repr(store.increment("n", 0.5)) == "1"
@@ -66,14 +66,14 @@ def test_whole_numbers_stay_whole(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize("start", [0, 5, -3, 2.5, 10**27, -0.0, 1e20])
-def test_increment_goes_on_from_what_was_set(store: RunStore, start: float) -> None:
+def test_increment_goes_on_from_what_was_set(store: AnyStore, start: float) -> None:
     """A number that was set is a counter."""
     store.set("n", start)
     assert store.increment("n", 2) == Fraction(start) + 2
     assert store.get("n") == Fraction(start) + 2
 
 
-def test_a_counter_is_exact_to_38_digits(store: RunStore) -> None:
+def test_a_counter_is_exact_to_38_digits(store: AnyStore) -> None:
     """The 38th digit counts."""
     store.set("n", 10**38 - 2)
     assert store.increment("n") == 10**38 - 1
@@ -110,13 +110,13 @@ def _refuses(place: Place, run_id: str, start: float, delta: float, token: str |
 def test_a_delta_beyond_the_range_changes_nothing(place: Place, run_id: str, delta: float) -> None:
     """A delta that DynamoDB's numbers cannot hold is refused before anything is sent."""
     store = place.store(run_id)
-    with pytest.raises(CounterRangeError, match="delta does not fit a counter: it takes at most 38 significant digits"):
+    with pytest.raises(CounterRangeError, match="delta must have at most 38 significant digits"):
         store.increment("n", delta)
     assert place.items(run_id) == []
 
 
 @pytest.mark.parametrize("value", [10**40 + 1, 1e-131, 1.7976931348623157e308], ids=str)
-def test_a_number_beyond_the_range_is_kept_but_not_counted(store: RunStore, value: float) -> None:
+def test_a_number_beyond_the_range_is_kept_but_not_counted(store: AnyStore, value: float) -> None:
     """A number that DynamoDB's numbers cannot hold is a value like any other, and no counter."""
     store.set("n", value)
     with pytest.raises(KeyTypeMismatchError):
@@ -124,7 +124,7 @@ def test_a_number_beyond_the_range_is_kept_but_not_counted(store: RunStore, valu
     assert store.get("n") == value
 
 
-def test_many_deltas_add_up(store: RunStore) -> None:
+def test_many_deltas_add_up(store: AnyStore) -> None:
     """Every returned value is the exact sum so far, with tokens and without in turn."""
     deltas: list[Any] = [0.25, -3, 1e10, 7, -0.001, 10**20, 0.1, -1e10, 2, 0.5] * 5
     total = Decimal(0)

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from runstore import JSON, RunStore
-from tests.contract.places import TablePlace
+from runstore import JSON
+from tests.contract.places import AnyStore, TablePlace
 
 DAY = 86_400
 LONG = "x" * 190
@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def _written(store: RunStore) -> dict[str, JSON]:
+def _written(store: AnyStore) -> dict[str, JSON]:
     long: list[JSON] = [[number, LONG] for number in range(9)]
     store.set("text", "text")
     store.set("number", 5)
@@ -57,7 +57,7 @@ def test_expired_is_absent(table: TablePlace, run_id: str, clock: Clock) -> None
         assert reader.snapshot() == {}
         for key in expected:
             assert reader.find(key) == (False, None)
-            assert reader.find_range(key) == (False, [])
+            assert reader.get_range(key) == []
 
 
 @pytest.mark.parametrize("key", ["text", "number", "list", "long list", "pushed", "counter"])

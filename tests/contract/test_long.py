@@ -2,14 +2,13 @@
 
 import pytest
 
-from runstore import RunStore
-from tests.contract.places import Place
+from tests.contract.places import AnyStore, Place
 
 COUNT = 10_000
 ELEMENTS = [{"id": number, "status": "done"} for number in range(COUNT)]
 
 
-def _is_whole(store: RunStore) -> None:
+def _is_whole(store: AnyStore) -> None:
     assert store.get("list") == ELEMENTS
     for start in (0, 1, 4_999, 9_990, 9_999, 10_000):
         assert store.get_range("list", start, 12) == ELEMENTS[start : start + 12]

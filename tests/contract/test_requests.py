@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from runstore import RunStore
-from tests.contract.places import TablePlace
+from tests.contract.places import AnyStore, TablePlace
 
 LONG = "x" * 190
 
@@ -17,13 +16,13 @@ def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runstore.clock.elapsed", lambda: 0.0)
 
 
-def _cost(store: RunStore, operation: Callable[[], Any]) -> int:
+def _cost(store: AnyStore, operation: Callable[[], Any]) -> int:
     before = store.requests
     operation()
     return store.requests - before
 
 
-OPERATIONS: dict[str, Callable[[RunStore], Any]] = {
+OPERATIONS: dict[str, Callable[[AnyStore], Any]] = {
     "get": lambda store: store.get("key"),
     "find": lambda store: store.find("key"),
     "get_range": lambda store: store.get_range("list", 0, 2),
@@ -43,7 +42,7 @@ OPERATIONS: dict[str, Callable[[RunStore], Any]] = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
-def test_a_small_key_takes_one_request(priced: TablePlace, run_id: str, operation: Callable[[RunStore], Any]) -> None:
+def test_a_small_key_takes_one_request(priced: TablePlace, run_id: str, operation: Callable[[AnyStore], Any]) -> None:
     """On a key that is not set, on one that is, and repeated by another process: one request each."""
     store = priced.store(run_id)
     assert _cost(store, lambda: operation(store)) == 1
@@ -52,7 +51,7 @@ def test_a_small_key_takes_one_request(priced: TablePlace, run_id: str, operatio
     assert _cost(other, lambda: operation(other)) == 1
 
 
-def _fill(store: RunStore, count: int) -> None:
+def _fill(store: AnyStore, count: int) -> None:
     for number in range(count):
         store.push("list", [number, LONG])
 

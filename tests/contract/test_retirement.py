@@ -9,11 +9,19 @@ from typing import Any
 import pytest
 
 from runstore import IncompleteCompletionError, RunStore
+from runstore.lifecycle import retirement
+from runstore.lifecycle.completion import Retirement
 from runstore.lifecycle.retirement import StatusChange
+from runstore.store import table_of
 from tests.contract.places import TablePlace
 
 DAY = 86_400
 LONG = "x" * 190
+
+
+def retire(store: RunStore, change: StatusChange, time_left: Callable[[], float] | None = None) -> Retirement:
+    """Apply an execution's status change to the run of a store."""
+    return retirement.retire(table_of(store), change, time_left)
 
 
 def _written(store: RunStore) -> None:
@@ -38,7 +46,7 @@ def test_a_failed_run_is_kept_for_a_while(table: TablePlace, run_id: str, status
     _written(store)
     before = store.snapshot()
     count = len(table.items(run_id))
-    assert store.retire(_change(run_id, status, 0, end)) == (0, count, 0)
+    assert retire(store, _change(run_id, status, 0, end)) == (0, count, 0)
     assert set(_expiries(table, run_id).values()) == {int(end) + 30 * DAY}
     assert table.store(run_id).snapshot() == before
 
@@ -48,8 +56,8 @@ def test_a_redrive_restores_the_expiry(table: TablePlace, run_id: str) -> None:
     store, end = table.store(run_id), time.time() + 60
     _written(store)
     count = len(table.items(run_id))
-    store.retire(_change(run_id, "FAILED", 0, end))
-    assert store.retire(_change(run_id, "RUNNING", 1, end + 100)) == (0, count, 0)
+    retire(store, _change(run_id, "FAILED", 0, end))
+    assert retire(store, _change(run_id, "RUNNING", 1, end + 100)) == (0, count, 0)
     assert set(_expiries(table, run_id).values()) == {int(end) + 100 + 366 * DAY}
 
 
@@ -69,7 +77,7 @@ def test_an_older_event_never_undoes_a_newer_one(table: TablePlace, run_id: str,
         store = table.store(run_id)
         store.set("key", 1)
         for change in (*order, order[0], order[-1]):
-            store.retire(change)
+            retire(store, change)
         assert _expiries(table, run_id) == {"key": expected}, [(change.status, change.redrives) for change in order]
         store.delete("key")
 
@@ -79,9 +87,9 @@ def test_what_was_written_after_the_end_is_left_alone(table: TablePlace, run_id:
     store, end = table.store(run_id), time.time() - 1_000
     _written(store)
     before = _expiries(table, run_id)
-    store.retire(_change(run_id, "FAILED", 0, end))
+    retire(store, _change(run_id, "FAILED", 0, end))
     assert _expiries(table, run_id) == before
-    table.store(run_id, failed_retention_days=0).retire(_change(run_id, "FAILED", 0, end))
+    retire(table.store(run_id, failed_retention_days=0), _change(run_id, "FAILED", 0, end))
     assert _expiries(table, run_id) == before
 
 
@@ -91,9 +99,9 @@ def test_a_retention_of_nothing_deletes(table: TablePlace, run_id: str, status: 
     store, end = table.store(run_id, failed_retention_days=0), time.time() + 60
     _written(store)
     count = len(table.items(run_id))
-    assert store.retire(_change(run_id, status, 0, end)) == (count, 0, 0)
+    assert retire(store, _change(run_id, status, 0, end)) == (count, 0, 0)
     assert table.items(run_id) == []
-    assert store.retire(_change(run_id, status, 0, end)) == (0, 0, 0)
+    assert retire(store, _change(run_id, status, 0, end)) == (0, 0, 0)
 
 
 def test_success_deletes(table: TablePlace, run_id: str) -> None:
@@ -101,7 +109,7 @@ def test_success_deletes(table: TablePlace, run_id: str) -> None:
     store = table.store(run_id)
     _written(store)
     count = len(table.items(run_id))
-    assert store.retire(_change(run_id, "SUCCEEDED", 0, time.time())) == (count, 0, 0)
+    assert retire(store, _change(run_id, "SUCCEEDED", 0, time.time())) == (count, 0, 0)
     assert table.items(run_id) == []
 
 
@@ -111,7 +119,7 @@ def test_other_events_change_nothing(table: TablePlace, run_id: str, status: str
     store = table.store(run_id)
     _written(store)
     before: list[dict[str, Any]] = table.items(run_id)
-    assert store.retire(_change(run_id, status, redrives, time.time() + 60)) == (0, 0, 0)
+    assert retire(store, _change(run_id, status, redrives, time.time() + 60)) == (0, 0, 0)
     assert table.items(run_id) == before
 
 
@@ -119,7 +127,7 @@ def test_a_retired_run_can_be_redriven_and_used(table: TablePlace, run_id: str) 
     """After a failure, also before the redrive's event arrives, tokens still count once and new writes live in full."""
     store, end = table.store(run_id), time.time() + 60
     _written(store)
-    store.retire(_change(run_id, "FAILED", 0, end))
+    retire(store, _change(run_id, "FAILED", 0, end))
     redriven = table.store(run_id)
     assert redriven.push("list", [0, LONG], token="t0") == 1
     assert redriven.push("list", "new", token="new") == 7
@@ -139,11 +147,11 @@ def test_each_call_of_a_retirement_gets_further(table: TablePlace, run_id: str) 
     for calls in (1, 2):
         left = iter([20.0] * 22)  # asked once for the reserve and before each item
         with pytest.raises(IncompleteCompletionError, match="time ran out after 21 items of the run") as caught:
-            store.retire(_change(run_id, "FAILED", 0, end), time_left=partial(next, left, 0.0))
+            retire(store, _change(run_id, "FAILED", 0, end), time_left=partial(next, left, 0.0))
         assert caught.value.done == 21
         assert list(_expiries(table, run_id).values()).count(kept) == 21 * calls
     sent = store.requests
-    assert store.retire(_change(run_id, "FAILED", 0, end), time_left=lambda: 60.0) == (0, 60, 0)
+    assert retire(store, _change(run_id, "FAILED", 0, end), time_left=lambda: 60.0) == (0, 60, 0)
     assert store.requests - sent == 1 + 18
     assert set(_expiries(table, run_id).values()) == {kept}
 
@@ -153,10 +161,10 @@ def test_what_is_left_alone_takes_no_time(table: TablePlace, run_id: str) -> Non
     store, now = table.store(run_id, failed_retention_days=0), time.time()
     for number in range(20):
         store.set(f"a {number}", number)
-    store.retire(_change(run_id, "RUNNING", 1, now + 60))
+    retire(store, _change(run_id, "RUNNING", 1, now + 60))
     store.set("b", 1)
     sent = store.requests
-    assert store.retire(_change(run_id, "FAILED", 0, now + 60)) == (1, 0, 20)
+    assert retire(store, _change(run_id, "FAILED", 0, now + 60)) == (1, 0, 20)
     assert store.requests - sent == 2
 
 
@@ -167,10 +175,10 @@ def test_what_was_written_with_more_days_is_left_and_told(table: TablePlace, run
     before, end = _expiries(table, run_id), time.time() + 60
     failed = _change(run_id, "FAILED", 0, end)
     store = table.store(run_id, ttl_days=60)
-    assert store.retire(failed) == (0, 1, 1)
+    assert retire(store, failed) == (0, 1, 1)
     assert store.requests == 2
     assert _expiries(table, run_id) == {"long": before["long"], "short": int(end) + 30 * DAY}
-    assert table.store(run_id, ttl_days=60, failed_retention_days=0).retire(failed) == (1, 0, 1)
+    assert retire(table.store(run_id, ttl_days=60, failed_retention_days=0), failed) == (1, 0, 1)
     assert _expiries(table, run_id) == {"long": before["long"]}
 
 
@@ -179,16 +187,16 @@ def test_an_event_once_more_changes_nothing(table: TablePlace, run_id: str) -> N
     store, end = table.store(run_id), time.time() + 60
     store.push("list", 1)
     failed = _change(run_id, "FAILED", 0, end)
-    store.retire(failed)
+    retire(store, failed)
     store.push("list", 2)
     before = _expiries(table, run_id)
     assert before["list"] > end + 300 * DAY
-    assert store.retire(failed) == (0, 1, 0)
+    assert retire(store, failed) == (0, 1, 0)
     assert _expiries(table, run_id) == before
 
 
 def _marked_and_updated(store: RunStore, failed: StatusChange) -> None:
-    store.retire(failed)
+    retire(store, failed)
     store.push("list", 2)
 
 
@@ -213,7 +221,7 @@ def test_what_changes_while_a_run_is_retired(
             meanwhile(other, failed)
         return 60.0
 
-    done = store.retire(failed, time_left=time_left)
+    done = retire(store, failed, time_left=time_left)
     if retention or meanwhile is _written_later:
         assert done == (0, 0, 1)
         assert store.get("list") == [1, 2]
@@ -227,7 +235,7 @@ def test_an_expiry_before_all_time_is_an_expiry(table: TablePlace, run_id: str, 
     """What expires at 0 or before is absent, and operations on it begin anew."""
     store = table.store(run_id)
     _written(store)
-    assert store.retire(StatusChange(run_id, "RUNNING", 1, at)).retained > 0
+    assert retire(store, StatusChange(run_id, "RUNNING", 1, at)).retained > 0
     store = table.store(run_id)
     assert store.find("text") == (False, None)
     assert store.keys() == []

@@ -2,13 +2,15 @@
 
 import pytest
 
-from runstore import IncompleteCompletionError, RunStore
-from tests.contract.places import Place, TablePlace
+from runstore import IncompleteCompletionError
+from runstore.lifecycle.completion import complete
+from runstore.store import table_of
+from tests.contract.places import AnyStore, Place, TablePlace
 
 LONG = "x" * 190
 
 
-def _written(store: RunStore) -> None:
+def _written(store: AnyStore) -> None:
     store.set("text", "text")
     store.set("long", list(range(600)))
     for number in range(9):
@@ -18,7 +20,7 @@ def _written(store: RunStore) -> None:
     store.set("none", None)
 
 
-def test_keys_are_sorted_and_the_user_s_own(store: RunStore) -> None:
+def test_keys_are_sorted_and_the_user_s_own(store: AnyStore) -> None:
     """Keys come sorted by their UTF-8 bytes; what the store keeps beside them is not among them."""
     _written(store)
     for key in ("ä", "Z", "a", " "):
@@ -26,7 +28,7 @@ def test_keys_are_sorted_and_the_user_s_own(store: RunStore) -> None:
     assert store.keys() == [" ", "Z", "a", "n", "none", "pushed", "text", "ä"]
 
 
-def test_a_snapshot_is_every_key_s_value(store: RunStore) -> None:
+def test_a_snapshot_is_every_key_s_value(store: AnyStore) -> None:
     """A snapshot has each key as `get` returns it."""
     assert store.snapshot() == {}
     _written(store)
@@ -60,15 +62,15 @@ def test_complete_deletes_everything(place: Place, run_id: str) -> None:
     assert store.complete() == 0
 
 
-def test_complete_takes_the_time_that_is_left(place: Place, run_id: str) -> None:
-    """With time enough it deletes everything, whatever the implementation."""
-    store = place.store(run_id)
+def test_complete_within_the_time_that_is_left(table: TablePlace, run_id: str) -> None:
+    """With enough time it deletes everything."""
+    store = table.store(run_id)
     store.set("key", 1)
-    assert store.complete(time_left=lambda: 60.0) == 1
-    assert place.items(run_id) == []
+    assert complete(table_of(store), lambda: 60.0) == 1
+    assert table.items(run_id) == []
 
 
-def test_complete_of_a_run_that_never_was(store: RunStore) -> None:
+def test_complete_of_a_run_that_never_was(store: AnyStore) -> None:
     """There is nothing to delete, and no error."""
     assert store.complete() == 0
 
@@ -92,10 +94,10 @@ def test_a_completion_out_of_time_is_resumed(table: TablePlace, run_id: str) -> 
         store.set(f"key {number}", number)
     left = iter([20.0, 20.0, 20.0, 20.0])  # asked once for the reserve and before each batch of 25
     with pytest.raises(IncompleteCompletionError, match="time ran out after 75 items of the run: call again") as caught:
-        store.complete(time_left=lambda: next(left, 0.0))
+        complete(table_of(store), lambda: next(left, 0.0))
     assert caught.value.done == 75
     assert len(table.items(run_id)) == 85
-    assert store.complete(time_left=lambda: 20.0) == 85
+    assert complete(table_of(store), lambda: 20.0) == 85
     assert table.items(run_id) == []
 
 
@@ -105,8 +107,8 @@ def test_a_completion_with_little_time(table: TablePlace, run_id: str, seconds: 
     store = table.store(run_id)
     store.set("key", 1)
     if seconds > 0:
-        assert store.complete(time_left=lambda: seconds) == 1
+        assert complete(table_of(store), lambda: seconds) == 1
     else:
         with pytest.raises(IncompleteCompletionError):
-            store.complete(time_left=lambda: seconds)
+            complete(table_of(store), lambda: seconds)
         assert len(table.items(run_id)) == 1

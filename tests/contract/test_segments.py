@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from runstore import JSON, RunStore
+from runstore import JSON
 from runstore.model.items import RECORD_SEPARATOR, UNIT_SEPARATOR, from_wire
-from tests.contract.places import Place, RunItems, TablePlace
+from tests.contract.places import AnyStore, Place, RunItems, TablePlace
 
 LONG = "x" * 190
 
 
-def _pushed(store: RunStore, count: int, key: str = "list") -> list[JSON]:
+def _pushed(store: AnyStore, count: int, key: str = "list") -> list[JSON]:
     elements: list[JSON] = [[number, LONG] for number in range(count)]
     for element in elements:
         store.push(key, element)

@@ -2,13 +2,12 @@
 
 import pytest
 
-from runstore import RunStore
-from tests.contract.places import Place
+from tests.contract.places import AnyStore, Place
 
 LONG = "x" * 190
 
 
-def _fill(store: RunStore, key: str, count: int) -> None:
+def _fill(store: AnyStore, key: str, count: int) -> None:
     """Push enough that the list has outgrown its first item."""
     for number in range(count):
         store.push(key, [number, LONG])
@@ -86,7 +85,7 @@ def test_a_token_belongs_to_its_key_and_its_run(place: Place, run_id: str) -> No
     assert store.push("c", 1, token="t") == 1
 
 
-def test_a_token_is_any_text_without_control_characters(store: RunStore) -> None:
+def test_a_token_is_any_text_without_control_characters(store: AnyStore) -> None:
     """Tokens of up to 256 bytes in any script are different from each other."""
     tokens = ["t", "T", "t ", "t" * 255, "t" * 256, "ключ", "🧾" * 64, "push#1", "push#10"]
     for expected, token in enumerate(tokens, 1):
@@ -133,7 +132,7 @@ def test_the_same_token_with_another_operand(place: Place, run_id: str, length: 
     assert place.items(run_id) == before
 
 
-def test_push_many_and_push_do_not_share_tokens(store: RunStore) -> None:
+def test_push_many_and_push_do_not_share_tokens(store: AnyStore) -> None:
     """The parts of a push_many have tokens of their own: a push under the caller's token is another operation."""
     assert store.push_many("list", ["a", "b"], token="t") == 2
     assert store.push("list", "c", token="t") == 3

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from runstore import RunStore
-from tests.contract.places import Place
+from tests.contract.places import AnyStore, Place
 
 
 def _nested(levels: int) -> Any:
@@ -54,7 +53,7 @@ VALUES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_a_value_comes_back_equal(store: RunStore, value: Any) -> None:
+def test_a_value_comes_back_equal(store: AnyStore, value: Any) -> None:
     """Whatever JSON has is stored and returned as it was, as a value and as an element of a list."""
     store.set("key", value)
     store.push("list", value)
@@ -65,7 +64,7 @@ def test_a_value_comes_back_equal(store: RunStore, value: Any) -> None:
     assert store.snapshot() == {"key": value, "list": [value]}
 
 
-def test_minus_zero_comes_back_equal(store: RunStore) -> None:
+def test_minus_zero_comes_back_equal(store: AnyStore) -> None:
     """-0.0 equals 0 in JSON, and an element of a list keeps even its sign."""
     store.set("key", -0.0)
     store.set("list", [-0.0])
@@ -73,13 +72,13 @@ def test_minus_zero_comes_back_equal(store: RunStore) -> None:
     assert str(store.get("list")) == "[-0.0]"
 
 
-def test_booleans_are_no_numbers(store: RunStore) -> None:
+def test_booleans_are_no_numbers(store: AnyStore) -> None:
     """True comes back as true and not as 1."""
     store.set("key", True)  # noqa: FBT003 the value is the point
     assert store.get("key") is True
 
 
-def test_null_is_told_apart_from_not_set(store: RunStore) -> None:
+def test_null_is_told_apart_from_not_set(store: AnyStore) -> None:
     """A stored null is found; a key that was never set is not, and gets the caller's default."""
     assert store.find("key") == (False, None)
     assert store.get("key") is None
@@ -89,7 +88,7 @@ def test_null_is_told_apart_from_not_set(store: RunStore) -> None:
     assert store.get("key", "nothing") is None
 
 
-def test_what_json_dumps_accepts_is_accepted(store: RunStore) -> None:
+def test_what_json_dumps_accepts_is_accepted(store: AnyStore) -> None:
     """Tuples become lists, and keys of an object become text as `json.dumps` writes them."""
     store.set("key", {7: "a", 2.5: "b", None: "c", True: ("d", ("e",))})
     store.set("list", ("f", ("g",)))
@@ -97,7 +96,7 @@ def test_what_json_dumps_accepts_is_accepted(store: RunStore) -> None:
     assert store.get("list") == ["f", ["g"]]
 
 
-def test_set_replaces_whatever_was_there(store: RunStore) -> None:
+def test_set_replaces_whatever_was_there(store: AnyStore) -> None:
     """A key takes each kind of value after each other kind."""
     kinds: list[Any] = ["text", 5, [1, 2], {"a": 1}, None, [], 1.5, True]
     for before in kinds:
@@ -107,7 +106,7 @@ def test_set_replaces_whatever_was_there(store: RunStore) -> None:
             assert store.get("key") == after
 
 
-def test_a_value_belongs_to_its_caller(store: RunStore) -> None:
+def test_a_value_belongs_to_its_caller(store: AnyStore) -> None:
     """What a caller does to a value after `set`, or to what `get` returned, changes nothing in the store."""
     value = {"list": [1]}
     store.set("key", value)
@@ -119,7 +118,7 @@ def test_a_value_belongs_to_its_caller(store: RunStore) -> None:
     assert store.get("items") == [{"list": [1]}]
 
 
-def test_delete_removes_a_key(store: RunStore) -> None:
+def test_delete_removes_a_key(store: AnyStore) -> None:
     """A deleted key is not set, whatever it held, and to delete it again is no error."""
     for value in ("text", 7, [1, 2, 3], None):
         store.set("key", value)
@@ -129,7 +128,7 @@ def test_delete_removes_a_key(store: RunStore) -> None:
     assert store.keys() == []
 
 
-def test_delete_leaves_other_keys_alone(store: RunStore) -> None:
+def test_delete_leaves_other_keys_alone(store: AnyStore) -> None:
     """Keys that begin with each other's names are different keys."""
     for key in ("a", "a b", "ab", "A", "a/b"):
         store.set(key, key)
@@ -138,7 +137,7 @@ def test_delete_leaves_other_keys_alone(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize("key", ["k" * 512, "ключ" * 64, "a b/c#d.e:f", "🧾", "value", ":run_id", "#key", "\u2028"])
-def test_any_text_without_control_characters_is_a_key(store: RunStore, key: str) -> None:
+def test_any_text_without_control_characters_is_a_key(store: AnyStore, key: str) -> None:
     """Keys of up to 512 bytes in any script work for all operations, reserved words too."""
     store.set(key, 1)
     assert store.increment(key, token="t") == 2

@@ -15,7 +15,7 @@ import push_item
 import retire_run
 import set_value
 from runstore import RunStore, Settings
-from runstore.dynamodb import client
+from runstore.dynamodb import defaults
 from tests.backends import Backend
 from tests.deployment.definition import Definition
 
@@ -46,7 +46,7 @@ class Recorder:
         self.tables: set[str] = set()
         self._client.meta.events.register("provide-client-params.dynamodb.*", self._note)
         patch.setenv("RUNSTORE_TABLE", self.table_name)
-        patch.setattr(client, "_default", [self._client])
+        patch.setattr(defaults.process, "transport", defaults.transport_of(self._client))
 
     def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         if not self._function:
@@ -80,8 +80,8 @@ class Recorder:
             self._function = ""
 
     def forget(self) -> None:
-        """Let the functions begin as in a new process: they remember no list's end."""
-        client._memories.clear()  # noqa: SLF001 a cold start, without starting
+        """Start the functions as in a new process: they have cached no tails."""
+        self._patch.setattr(defaults.process, "transport", defaults.transport_of(self._client))
 
     @property
     def store(self) -> RunStore:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import increment_counter
-from runstore.aws_lambda import snapstart
-from runstore.dynamodb import client
+from runstore.aws_lambda import startup
+from runstore.dynamodb import defaults
 from tests.backends import Backend
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
@@ -48,15 +48,15 @@ def test_copies_of_a_snapshot_go_ways_of_their_own(
 ) -> None:
     """After a restore random pauses differ from those of another copy, and the functions work on new connections."""
     own = dynamodb_local_backend.client()
-    monkeypatch.setattr(client, "_default", [own])
+    monkeypatch.setattr(defaults.process, "transport", defaults.transport_of(own))
     monkeypatch.setenv("RUNSTORE_TABLE", dynamodb_local_backend.make_table())
     event = {"runId": "snapshot", "key": "n"}
-    snapstart.before_snapshot()
+    startup.before_snapshot()
     assert increment_counter.handler(event, None)["value"] == 1
     pauses = []
     for _ in range(2):
         random.seed(1)  # what every copy of one snapshot has
-        snapstart.after_restore()
+        startup.after_restore()
         pauses.append(random.random())
     assert pauses[0] != pauses[1]
     assert increment_counter.handler(event, None)["value"] == 2

@@ -4,6 +4,7 @@ Every attempt of one task finds the same plan, for it is drawn from what the tas
 happened is kept in files, which outlive the processes.
 """
 
+import functools
 import hashlib
 import importlib
 import json
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from runstore.dynamodb.client import default_client
+from runstore.dynamodb import defaults
 
 DEATHS = "DEATHS"  # the environment variable that names the folder with a file for each death
 BEFORE, AFTER = "before-send.dynamodb", "needs-retry.dynamodb"  # nothing is written yet; it is, and nobody knows
@@ -47,6 +48,14 @@ class Fate:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@functools.cache
+def _client() -> Any:
+    """Make the boto3 client that all functions of this process use."""
+    client = defaults.new_client()
+    defaults.process.transport = defaults.transport_of(client)
+    return client
+
+
 def mortal(
     module: str, subject_of: Callable[[Any], str], plan_of: Callable[[str], Sequence[Spot]] = drawn
 ) -> Callable[[Any, Any], Any]:
@@ -55,7 +64,7 @@ def mortal(
     def handler(event: Any, context: Any) -> Any:
         subject = subject_of(event)
         fate = Fate(subject, plan_of(subject))
-        events = default_client().meta.events
+        events = _client().meta.events
         for kind in (BEFORE, AFTER):
             events.unregister(kind, unique_id=kind)  # the last invocation's
             events.register(kind, lambda kind=kind, **_: fate.meet(kind), unique_id=kind)

@@ -11,6 +11,7 @@ import pytest
 
 from runstore import RunStore, Settings
 from runstore.aws_lambda import entry_point as handler
+from runstore.dynamodb.defaults import transport_of
 from tests.simulation.client import Direct, SimulatedClient
 from tests.simulation.database import Database
 
@@ -44,7 +45,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     database = Database()
     network: Any = Direct(database)
     client = SimulatedClient(network)
-    monkeypatch.setattr("runstore.dynamodb.client._default", [client])
+    monkeypatch.setattr("runstore.dynamodb.defaults.process.transport", transport_of(client))
     monkeypatch.setenv("RUNSTORE_TABLE", "runs")
     return Table(database, client)
 

@@ -113,14 +113,23 @@ def test_a_missing_field(table: Table, call: Call, function: str) -> None:
     """Each required field that is missing is named, with all that the function takes."""
     for field in GOOD[function].keys() & REQUIRED:
         event = {name: value for name, value in GOOD[function].items() if name != field}
-        _refused(table, call, function, event, InvalidRequestError, field, "is missing", f"{function} takes {{runId")
+        _refused(
+            table,
+            call,
+            function,
+            event,
+            InvalidRequestError,
+            field,
+            "is missing",
+            f"the event of {function} must be {{runId",
+        )
     nothing = {
         "complete_run": "runId is missing",
         "set_value": "runId and key and value are missing",
         "push_item": "runId and key and one of item, items are missing",
     }
     said = nothing.get(function, "runId and key are missing")
-    _refused(table, call, function, {}, InvalidRequestError, f"{said}: {function} takes {{runId")
+    _refused(table, call, function, {}, InvalidRequestError, f"the event of {function} must be {{runId", f"; {said}")
 
 
 @pytest.mark.parametrize("function", OPERATIONS)
@@ -129,7 +138,13 @@ def test_an_unknown_field(table: Table, call: Call, function: str) -> None:
     for field in ("tokens", "runid", "store", "time_left", "Token", "", "default", "self"):
         event = {**GOOD[function], field: "x"}
         _refused(
-            table, call, function, event, InvalidRequestError, f"the field {field!r} is unknown", f"{function} takes"
+            table,
+            call,
+            function,
+            event,
+            InvalidRequestError,
+            f"the event of {function} must be",
+            f"; got the unknown field {field!r}",
         )
 
 
@@ -138,18 +153,19 @@ def test_null_where_there_must_be_a_value(table: Table, call: Call, function: st
     """Only value, item and elements may be null."""
     for field in GOOD[function].keys() - {"value", "item"}:
         event = {**GOOD[function], field: None}
-        do = "give it a value" if field in REQUIRED else "leave it out or give it a value"
-        _refused(table, call, function, event, InvalidRequestError, f"{field} is null: {do}; {function} takes")
+        advice = "" if field in REQUIRED else ". Leave it out, or give it a value"
+        said = f"the event of {function} must be", f"; {field} is null{advice}"
+        _refused(table, call, function, event, InvalidRequestError, *said)
     if function == "push_item":
         event = {"runId": RUN, "key": "list", "items": None}
-        _refused(table, call, function, event, InvalidRequestError, "items is null: give it a value")
+        _refused(table, call, function, event, InvalidRequestError, "; items is null")
 
 
 @pytest.mark.parametrize("function", [*OPERATIONS, "retire_run"])
 @pytest.mark.parametrize("event", [[], "text", 5, True], ids=repr)
 def test_an_event_that_is_no_object(table: Table, call: Call, function: str, event: Any) -> None:
     """An event that is no object is refused."""
-    _refused(table, call, function, event, InvalidRequestError, "event is")
+    _refused(table, call, function, event, InvalidRequestError, "event")
 
 
 WRONG: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
@@ -157,58 +173,93 @@ WRONG: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
         "get_value",
         {"runId": 5},
         InvalidRunIdError,
-        "runId is of type int: it takes text of 1 to",
+        "runId must be a string of 1 to 1,024 UTF-8 bytes without control characters; got int",
     ),
-    "empty run id": ("complete_run", {"runId": ""}, InvalidRunIdError, "runId is empty"),
-    "long run id": ("set_value", {"runId": "r" * 1_025}, InvalidRunIdError, "runId has 1,025 bytes"),
+    "empty run id": (
+        "complete_run",
+        {"runId": ""},
+        InvalidRunIdError,
+        "runId must be a string of 1 to 1,024 UTF-8 bytes without control characters; got an empty string",
+    ),
+    "long run id": ("set_value", {"runId": "r" * 1_025}, InvalidRunIdError, "; got 1,025 bytes"),
     "control character": ("push_item", {"runId": "a\tb"}, InvalidRunIdError, "U+0009 at position 1"),
-    "key of a wrong type": ("delete_key", {"key": ["k"]}, InvalidKeyError, "key is of type list: it takes text"),
-    "empty key": ("set_value", {"key": ""}, InvalidKeyError, "key is empty: it takes text of 1 to 512 UTF-8 bytes"),
-    "long key": ("push_item", {"key": "k" * 513}, InvalidKeyError, "key has 513 bytes"),
+    "key of a wrong type": (
+        "delete_key",
+        {"key": ["k"]},
+        InvalidKeyError,
+        "key must be a string of 1 to 512 UTF-8 bytes without control characters; got list",
+    ),
+    "empty key": ("set_value", {"key": ""}, InvalidKeyError, "; got an empty string"),
+    "long key": ("push_item", {"key": "k" * 513}, InvalidKeyError, "; got 513 bytes"),
     "key with a separator": ("increment_counter", {"key": "k\x1f"}, InvalidKeyError, "control character U+001F"),
-    "token of a wrong type": ("push_item", {"token": 0}, InvalidTokenError, "token is of type int"),
-    "empty token": ("increment_counter", {"token": ""}, InvalidTokenError, "token is empty"),
+    "token of a wrong type": (
+        "push_item",
+        {"token": 0},
+        InvalidTokenError,
+        "token must be a string of 1 to 256 UTF-8 bytes without control characters; got int",
+    ),
+    "empty token": ("increment_counter", {"token": ""}, InvalidTokenError, "; got an empty string"),
     "long token": (
         "push_item",
         {"token": "t" * 257},
         InvalidTokenError,
-        "token has 257 bytes: it takes text of 1 to 256",
+        "; got 257 bytes",
     ),
     "delta true": (
         "increment_counter",
         {"delta": True},
         InvalidValueError,
-        "delta is a bool: it takes a finite number",
+        "delta must be a finite number; got a bool",
     ),
-    "delta text": ("increment_counter", {"delta": "1"}, InvalidValueError, "delta is a str"),
-    "delta NaN": ("increment_counter", {"delta": math.nan}, InvalidValueError, "delta is nan"),
+    "delta text": ("increment_counter", {"delta": "1"}, InvalidValueError, "; got a str"),
+    "delta NaN": ("increment_counter", {"delta": math.nan}, InvalidValueError, "; got nan"),
     "delta too large": (
         "increment_counter",
         {"delta": 1e300},
         runstore.CounterRangeError,
-        "delta does not fit a counter",
+        "delta must have at most 38 significant digits",
     ),
-    "negative start": ("get_value", {"start": -1}, InvalidRequestError, "start is -1: it takes a whole number from 0"),
-    "negative limit": ("get_value", {"limit": -5}, InvalidRequestError, "limit is -5: it takes a whole number from 0"),
-    "start text": ("get_value", {"start": "0"}, InvalidRequestError, "start is a str"),
-    "limit true": ("get_value", {"limit": True}, InvalidRequestError, "limit is a bool"),
-    "fraction": ("get_value", {"limit": 1.5}, InvalidRequestError, "limit is 1.5"),
+    "negative start": ("get_value", {"start": -1}, InvalidRequestError, "start must be a whole number from 0; got -1"),
+    "negative limit": ("get_value", {"limit": -5}, InvalidRequestError, "limit must be a whole number from 0; got -5"),
+    "start text": ("get_value", {"start": "0"}, InvalidRequestError, "; got a str"),
+    "limit true": ("get_value", {"limit": True}, InvalidRequestError, "; got a bool"),
+    "fraction": ("get_value", {"limit": 1.5}, InvalidRequestError, "; got 1.5"),
     "value too large": (
         "set_value",
         {"value": "x" * 65_535},
         ValueTooLargeError,
-        "value has 65,537 bytes of compact JSON, at",
+        "value must have at most 65,536 bytes of compact JSON; got 65,537",
     ),
     "item too large": (
         "push_item",
         {"item": "x" * 65_535},
         ValueTooLargeError,
-        "item has 65,537 bytes of compact JSON, at",
+        "item must have at most 65,536 bytes of compact JSON; got 65,537",
     ),
-    "value not finite": ("set_value", {"value": {"a": [math.inf]}}, InvalidValueError, "value.a[0] is inf"),
-    "push onto a number": ("push_item", {"key": "n"}, KeyTypeMismatchError, "key 'n' holds a number"),
-    "increment of a list": ("increment_counter", {"key": "list"}, KeyTypeMismatchError, "key 'list' holds a list"),
-    "range of a number": ("get_value", {"key": "n"}, KeyTypeMismatchError, "key 'n' holds no list but a number"),
+    "value not finite": (
+        "set_value",
+        {"value": {"a": [math.inf]}},
+        InvalidValueError,
+        "value.a[0] must be a finite number; got inf",
+    ),
+    "push onto a number": (
+        "push_item",
+        {"key": "n"},
+        KeyTypeMismatchError,
+        "key 'n' must hold a list, or not be set, to push to it; it holds a number",
+    ),
+    "increment of a list": (
+        "increment_counter",
+        {"key": "list"},
+        KeyTypeMismatchError,
+        "key 'list' must hold a number, or not be set, to increment it; it holds a list",
+    ),
+    "range of a number": (
+        "get_value",
+        {"key": "n"},
+        KeyTypeMismatchError,
+        "key 'n' must hold a list to be read in parts; it holds a number",
+    ),
 }
 
 
@@ -224,7 +275,7 @@ def test_a_wrong_field(  # noqa: PLR0913 what is wrong and what comes of it
 def test_items_that_are_no_list(table: Table, call: Call, items: Any) -> None:
     """Text is not pushed letter by letter."""
     event = {"runId": RUN, "key": "list", "items": items}
-    _refused(table, call, "push_item", event, InvalidRequestError, "items is", "it takes a list")
+    _refused(table, call, "push_item", event, InvalidRequestError, "items must be a list; got")
 
 
 def test_item_and_items_exclude_each_other(table: Table, call: Call) -> None:

@@ -138,10 +138,10 @@ def test_what_nobody_expected_is_logged_with_its_trace(
 def test_a_process_of_its_own_prints_no_value() -> None:
     """Also in a fresh process, as Lambda starts one, with every log level on, nothing of a value is printed."""
     code = f"""
-import runstore.dynamodb.client
+from runstore.dynamodb import defaults
 from tests.simulation.client import Direct, SimulatedClient
 from tests.simulation.database import Database
-runstore.dynamodb.client._default.append(SimulatedClient(Direct(Database())))
+defaults.process.transport = defaults.transport_of(SimulatedClient(Direct(Database())))
 import get_value, push_item, set_value
 set_value.handler({{"runId": "r", "key": "k", "value": {SECRET!r}}}, None)
 push_item.handler({{"runId": "r", "key": "l", "item": {SECRET!r}}}, None)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runstore import RunStoreError
-from runstore.dynamodb import client
+from runstore.dynamodb import defaults
 from tests import proofs
 from tests.properties.test_store import JSON, NAMES, same, store_in
 from tests.simulation.client import Direct, SimulatedClient
@@ -38,7 +38,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     """The database that the handlers use; it stays the same for all events of a test."""
     database = Database()
     monkeypatch.setenv("RUNSTORE_TABLE", "runs")
-    monkeypatch.setattr(client, "_default", [SimulatedClient(Direct(database))])
+    monkeypatch.setattr(defaults.process, "transport", defaults.transport_of(SimulatedClient(Direct(database))))
     return database
 
 

@@ -130,9 +130,9 @@ def test_any_increments_add_up_exactly(deltas: list[Any]) -> None:
             total += Decimal(repr(delta))
         expected = int(total) if total == int(total) else float(total)
         token = f"t{number}" if number % 2 else None
-        assert store.increment("count", delta, token) == expected
+        assert store.increment("count", delta, token=token) == expected
         if token:
-            assert store.increment("count", delta, token) == expected
+            assert store.increment("count", delta, token=token) == expected
         assert store.get("count") == expected
 
 

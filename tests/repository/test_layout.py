@@ -28,6 +28,7 @@ PUBLIC = {
     "RunStore",
     "RunStoreError",
     "Settings",
+    "Store",
     "ThrottledError",
     "TransientError",
     "UnavailableError",

@@ -12,6 +12,7 @@ import pytest
 import runstore
 from runstore import Settings
 from runstore.aws_lambda import entry_point as handler
+from runstore.dynamodb.defaults import transport_of
 from runstore.model import identifiers as names
 from runstore.model import items, values
 from tests.backends import Backend
@@ -28,7 +29,7 @@ def fenced(language: str) -> list[str]:
 @pytest.fixture
 def _stack(moto_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNSTORE_TABLE", moto_backend.make_table())
-    monkeypatch.setattr("runstore.dynamodb.client._default", [moto_backend.client()])
+    monkeypatch.setattr("runstore.dynamodb.defaults.process.transport", transport_of(moto_backend.client()))
 
 
 @pytest.mark.usefixtures("_stack")
@@ -74,22 +75,20 @@ def test_the_run_of_the_readme_is_the_root_s() -> None:
     assert "$$.Execution" not in json.dumps(fan_out["ItemProcessor"])
 
 
+def _arguments(signature: inspect.Signature) -> str:
+    own = [each.replace(annotation=each.empty) for each in list(signature.parameters.values())[1:]]
+    return str(signature.replace(parameters=own, return_annotation=signature.empty))[1:-1]
+
+
 def test_the_table_of_methods_is_the_store_s() -> None:
     """Every method stands there with its arguments, and no other."""
     cells = re.findall(r"^\| (`\w+\(.*?\)`.*?) \|", README, flags=re.MULTILINE)
     rows = re.findall(r"`(\w+)\((.*?)\)`", " ".join(cells))
     told = dict(rows)
     methods = {name: inspect.signature(getattr(runstore.RunStore, name)) for name in told}
-    assert told == {
-        name: ", ".join(
-            str(each.replace(annotation=each.empty)).replace(" = ", "=")
-            for each in list(signature.parameters.values())[1:]
-            if each.name != "time_left"
-        )
-        for name, signature in methods.items()
-    }
+    assert told == {name: _arguments(signature) for name, signature in methods.items()}
     public = {name for name, each in vars(runstore.RunStore).items() if not name.startswith("_") and callable(each)}
-    assert public - told.keys() <= {"find", "find_range", "retire"}
+    assert public - told.keys() <= {"find"}
 
 
 def test_the_table_of_variables_is_the_settings_() -> None:
@@ -97,7 +96,7 @@ def test_the_table_of_variables_is_the_settings_() -> None:
     for field in ("ttl_days", "max_value_bytes", "failed_retention_days"):
         with pytest.raises(runstore.ConfigurationError) as failure:
             Settings("t", **{field: -1})
-        variable, bounds = re.findall(r"(\w+) is -1: it takes a whole number from (.*)", str(failure.value))[0]
+        variable, bounds = re.findall(r"(\w+) must be a whole number from (.*); got -1", str(failure.value))[0]
         (row,) = re.findall(rf"^\| `{variable}` \| (.*) \|$", README, flags=re.MULTILINE)
         assert row.startswith(f"{getattr(Settings('t'), field):,} | ")
         assert bounds in row

@@ -67,6 +67,9 @@ class SimulatedClient:
     def _call(self, operation: str, request: Request) -> dict[str, Any]:
         if operation == "TransactWriteItems":
             request = {"ClientRequestToken": f"transaction-{next(_tokens)}", **request}
+        context: dict[str, Any] = {}
+        event = f"provide-client-params.dynamodb.{operation}"
+        self.meta.events.emit(event, params=request, model=None, context=context)
         for attempt in itertools.count(1):
             response, caught, last = None, None, attempt == ATTEMPTS
             try:
@@ -84,7 +87,7 @@ class SimulatedClient:
                 attempts=attempt,
                 endpoint=None,
                 operation=None,
-                request_dict={},
+                request_dict={"context": context},
             )
             if last:
                 raise caught or ClientError(response[1], operation)  # type: ignore[index]

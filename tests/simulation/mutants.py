@@ -53,16 +53,16 @@ MUTANTS: dict[str, Mutant] = {
     "an expired head is removed though renewed": Mutant(
         "protocol.replace", 'f"{OPEN} AND {EXPIRED}", **now', "OPEN", "expiring"
     ),
-    "a re-sent set is written anew": Mutant("protocol.replace", "NOT_MINE if origin else OPEN, **origin", "OPEN"),
-    "an intent points behind the tail": Mutant("protocol.append", '"from": {"N": str(place.known)}', '"from": {"N": str(place.known + 1)}'),
+    "a re-sent set is written anew": Mutant("protocol.replace", "NOT_MINE if set_id else OPEN, **set_id", "OPEN"),
+    "an intent points behind the tail": Mutant("protocol.append", '"N": str(target.last_existing)', '"N": str(target.last_existing + 1)'),
     "no intent is written": Mutant("protocol.append", "if head is None or not self.change.digest:", "if True:"),
     "a repeated token's receipt is not looked for": Mutant(
-        "protocol.append", "if (result := self.result_in(segment)) is not None:\n                return result\n            last",
+        "protocol.append", "if (result := self.receipt_in(segment)) is not None:\n                return result\n            last",
         "last",
     ),
     "a token trusts what is remembered": Mutant("protocol.append", "head.chain != self.chain or head.expired", "head.expired"),
     "a segment forgets what came before": Mutant(
-        "protocol.append", "return _Place(tail.n + 1, tail.total) if tail.closed else", 'return _Place(tail.n + 1, "0") if tail.closed else'
+        "protocol.append", "return _SegmentTarget(tail.n + 1, tail.total) if tail.closed else", 'return _SegmentTarget(tail.n + 1, "0") if tail.closed else'
     ),
     "a tail of another kind is followed": Mutant("protocol.append", "if tail.kind != self.change.kind:", "if False:"),
     "chains share an id": Mutant("model.items", "return secrets.token_urlsafe(9)", 'return "chain-chain1"'),
@@ -70,12 +70,12 @@ MUTANTS: dict[str, Mutant] = {
     "a gap is not noticed": Mutant("protocol.read", "elif segment.n != last.n + 1 or segment.start != last.length:", "elif False:"),
     "a snapshot takes a gap": Mutant("protocol.read", "if segment.sealed or segment.n != last.n + 1 or (", "if False and ("),
     "a dead chain is read": Mutant(
-        "protocol.read", "if present is None or present.chain != head.chain or not present.closed:", "if False:"
+        "protocol.read", "if current is None or current.chain != head.chain or not current.closed:", "if False:"
     ),
     "reading ignores an expiry": Mutant(
         "protocol.read", "head.expired(clock.now()):\n            return False", "head is None:\n            return False", "expiring"
     ),
-    "plain increments are sent again": Mutant("dynamodb.failures", "if write.once and error is not None:", "if False:"),
+    "plain increments are sent again": Mutant("dynamodb.boto3_transport", "if not attempts.idempotent and error is not None:", "if False:"),
     "a completion leaves a page": Mutant("lifecycle.completion", "    for _ in range(_PASSES):", "    for _ in range(0):", "completing"),
 }  # fmt: skip
 SLOW = {

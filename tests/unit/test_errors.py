@@ -12,7 +12,16 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 import runstore
-from runstore import ConfigurationError, RunStore, Settings, ThrottledError, UnavailableError
+from runstore import (
+    ConfigurationError,
+    IncompleteCompletionError,
+    KeyTypeMismatchError,
+    RunStore,
+    Settings,
+    ThrottledError,
+    UnavailableError,
+)
+from runstore.errors import error_context
 from tests.backends import Backend
 
 OPERATIONS: dict[str, Callable[[RunStore], Any]] = {
@@ -32,15 +41,25 @@ ERRORS = [getattr(runstore, name) for name in runstore.__all__ if name.endswith(
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_an_error_survives_pickling(error: Any) -> None:
-    """Message and attributes come through a process pool."""
-    raised = error("what was wrong")
-    raised.run_id, raised.key, raised.operation = "run", "key", "push"
-    raised.done, raised.holds, raised.may_have_happened, raised.appended = 7, "list", True, 3
-    copy = pickle.loads(pickle.dumps(raised))  # noqa: S301 our own
+    """Message and details come through a process pool."""
+    own: dict[Any, dict[str, Any]] = {KeyTypeMismatchError: {"holds": "list"}, IncompleteCompletionError: {"done": 7}}
+    context: dict[str, Any] = {"run_id": "run", "key": "k", "operation": "push"}
+    carried = {"may_have_happened": True, "appended": 3} | context | own.get(error, {})
+    copy = pickle.loads(pickle.dumps(error("what was wrong", **carried)))  # noqa: S301 our own
     assert type(copy) is error
     assert str(copy) == "what was wrong"
-    assert (copy.run_id, copy.key, copy.operation) == ("run", "key", "push")
-    assert (copy.done, copy.holds, copy.may_have_happened, copy.appended) == (7, "list", True, 3)
+    assert vars(copy) == carried
+
+
+def test_the_innermost_context_stays() -> None:
+    """An error says what was being done where it was raised; outer blocks add what it lacks."""
+    with pytest.raises(ThrottledError) as caught, error_context("apply", "run"), error_context("push", key="key"):
+        raise ThrottledError("later", appended=2)
+    assert (caught.value.operation, caught.value.run_id, caught.value.key) == ("push", "run", "key")
+    replaced = caught.value.replace("another message", may_have_happened=True)
+    assert type(replaced) is ThrottledError
+    assert vars(replaced) == vars(caught.value) | {"may_have_happened": True}
+    assert str(replaced) == "another message"
 
 
 @functools.cache
@@ -119,7 +138,7 @@ def test_a_table_of_another_schema(backend: Backend) -> None:
     store = RunStore("run", table_name="other-schema", client=client)
     try:
         for operation in OPERATIONS.values():
-            with pytest.raises(ConfigurationError, match="Has the table the string keys run_id and key"):
+            with pytest.raises(ConfigurationError, match="Does the table have the string keys run_id and key"):
                 operation(store)
     finally:
         client.delete_table(TableName="other-schema")
@@ -128,7 +147,7 @@ def test_a_table_of_another_schema(backend: Backend) -> None:
 @pytest.fixture
 def _no_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has not made its client yet."""
-    monkeypatch.setattr("runstore.dynamodb.client._default", [])
+    monkeypatch.setattr("runstore.dynamodb.defaults.process.transport", None)
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
 
 
@@ -172,5 +191,5 @@ def test_one_client_serves_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_table_name_and_settings_exclude_each_other() -> None:
     """Of two names of the table neither wins silently."""
-    with pytest.raises(runstore.InvalidRequestError, match="table_name and settings exclude each other"):
+    with pytest.raises(runstore.InvalidRequestError, match="pass either table_name or settings"):
         RunStore("run", table_name="runs", settings=Settings("other"), client=_client())

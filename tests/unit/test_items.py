@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runstore.model.identifiers import MAX_KEY_BYTES
 from runstore.model.items import (
-    MOST_PART_ELEMENTS,
+    MAX_PART_ELEMENTS,
     PART_SEGMENTS,
     Item,
     call_receipt,
@@ -74,7 +74,7 @@ def test_parts_hold_every_element_once_and_in_order(sizes: list[int], segment_by
     for part, weight in split(sizes, segment_bytes):
         assert part.start == position
         position = part.stop
-        assert part.stop - part.start <= MOST_PART_ELEMENTS
+        assert part.stop - part.start <= MAX_PART_ELEMENTS
         assert weight == sum(map(element_weight, sizes[part]))
         assert weight <= PART_SEGMENTS * segment_bytes or part.stop - part.start == 1
     assert position == len(sizes)
@@ -102,9 +102,9 @@ def test_a_list_that_is_set_into_one_head_leaves_it_open(sizes: list[int]) -> No
 
 ITEMS: dict[str, Item] = {
     "value": Item(kind="value", value='"text"'),
-    "number": Item(kind="number", number="1.5", origin="o"),
-    "list": Item(kind="list", items=("1", '"a"'), length=2, weight=6, capacity=700, origin="o"),
-    "empty list": Item(kind="list", origin="o"),
+    "number": Item(kind="number", number="1.5", set_id="o"),
+    "list": Item(kind="list", items=("1", '"a"'), length=2, weight=6, capacity=700, set_id="o"),
+    "empty list": Item(kind="list", set_id="o"),
     "segment": Item(kind="list", items=("1",), length=9, chain="c", weight=800, capacity=700, n=3),
     "counter's segment": Item(kind="number", number="9", chain="c", weight=23, capacity=700, n=1),
 }

@@ -23,12 +23,12 @@ def test_a_setting_and_its_bounds(field: str) -> None:
     for number in (least, most):
         assert getattr(Settings("runs", **{field: number}), field) == number
         assert getattr(Settings.from_environment("runs", environment={variable: str(number)}), field) == number
-    said = f"it takes a whole number from {least:,} to {most:,}"
+    said = f"a whole number from {least:,} to {most:,}"
     for wrong in (least - 1, most + 1, 1.5, "7", True, None):
-        with pytest.raises(ConfigurationError, match=f"^{variable} is .*{said}"):
+        with pytest.raises(ConfigurationError, match=f"^{variable} must be {said}; got"):
             Settings("runs", **{field: wrong})  # type: ignore[arg-type]
     for text in (str(least - 1), str(most + 1), "1.5", "many", "1e3", "0x10"):
-        with pytest.raises(ConfigurationError, match=f"^{variable} is .*{said}"):
+        with pytest.raises(ConfigurationError, match=f"^{variable} must be {said}; got"):
             Settings.from_environment("runs", environment={variable: text})
 
 
@@ -37,7 +37,7 @@ def test_the_bounds_of_a_segment() -> None:
     for number in (1, 16_384):
         assert Settings("runs", segment_bytes=number).segment_bytes == number
     for wrong in (0, -1, 16_385, 1.5, True):
-        with pytest.raises(ConfigurationError, match=r"^segment_bytes is .*it takes a whole number from 1 to 16,384"):
+        with pytest.raises(ConfigurationError, match=r"^segment_bytes must be a whole number from 1 to 16,384; got"):
             Settings("runs", segment_bytes=wrong)  # type: ignore[arg-type]
 
 
@@ -47,7 +47,7 @@ def test_the_table_comes_from_the_caller_or_the_environment() -> None:
     assert Settings.from_environment(environment=environment).table_name == "from-environment"
     assert Settings.from_environment("named", environment=environment).table_name == "named"
     for missing in ({}, {"RUNSTORE_TABLE": ""}):
-        with pytest.raises(ConfigurationError, match="environment variable RUNSTORE_TABLE is not set"):
+        with pytest.raises(ConfigurationError, match=r"environment variable RUNSTORE_TABLE must be .*; it is not set"):
             Settings.from_environment(environment=missing)
     with pytest.raises(ConfigurationError, match="RUNSTORE_TABLE"):
         Settings("")

@@ -7,7 +7,9 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 from runstore import IncompleteCompletionError, RunStore, Settings
-from runstore.dynamodb.client import default_client
+from runstore.dynamodb.defaults import new_client
+from runstore.lifecycle.completion import complete
+from runstore.store import table_of
 from tests.repository.test_template import RESOURCES, TEMPLATE
 from tests.simulation.client import Direct, SimulatedClient
 from tests.simulation.database import Database
@@ -16,9 +18,8 @@ from tests.simulation.database import Database
 @pytest.fixture
 def worst(monkeypatch: pytest.MonkeyPatch) -> float:
     """The seconds after which a request of the default client has failed, if every attempt and pause is the longest."""
-    monkeypatch.setattr("runstore.dynamodb.client._default", [])
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
-    config: Any = default_client().meta.config
+    config: Any = new_client().meta.config
     assert config.retries["mode"] == "standard"
     attempts: int = config.retries["total_max_attempts"]
     assert attempts > 1
@@ -45,6 +46,6 @@ def test_a_completion_begins_no_request_that_may_outlast_it(worst: float) -> Non
     store.set("key", 1)
     left = chain([300.0], repeat(worst))
     with pytest.raises(IncompleteCompletionError):
-        store.complete(time_left=lambda: next(left))
+        complete(table_of(store), lambda: next(left))
     assert store.get("key") == 1
-    assert store.complete(time_left=lambda: 300.0) == 1
+    assert complete(table_of(store), lambda: 300.0) == 1

@@ -11,8 +11,8 @@ import pytest
 from typing_extensions import override
 
 from runstore import RunStore, Settings, clock
-from runstore.dynamodb.table import Table
-from runstore.lifecycle.retirement import StatusChange
+from runstore.lifecycle.retirement import StatusChange, retire
+from runstore.store import table_of
 from runstore.workflow import Workflow
 from runstore.workflow.handler import make_handler
 from runstore.workflow.proofs import read_token
@@ -116,13 +116,14 @@ class Machine:
     def send(self, token: str, body: Any = None) -> dict[str, Any]:
         """Send an event, as send_event does."""
         parsed = read_token(token)
-        table = Table(self.client, self.settings, parsed.run_id)
+        table = table_of(RunStore(parsed.run_id, client=self.client, settings=self.settings))
         return deliver(table, parsed, json.dumps(body), lambda: self.service, lambda: self.loop.now)
 
     def retire(self, execution: Execution, status: str) -> int:
         """Have retire_run hear of an execution's end; return how many items it keeps."""
         change = StatusChange(execution.arn, status, execution.redrives, int(self.loop.now) + 1)
-        return RunStore(execution.arn, client=self.client, settings=self.settings).retire(change)[1]
+        store = RunStore(execution.arn, client=self.client, settings=self.settings)
+        return retire(table_of(store), change).retained
 
     def state(self, execution: Execution) -> dict[str, Any]:
         """The run's user keys."""

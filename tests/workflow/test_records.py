@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from runstore import clock
+from runstore.dynamodb.defaults import transport_of
 from runstore.dynamodb.table import Table
 from runstore.errors import ThrottledError
 from runstore.workflow import HookApi, StepApi, Workflow, step
@@ -124,7 +125,7 @@ def test_a_generation_that_another_step_has_begun_and_ended_is_looked_at_again(
 
 
 def _table(machine: Machine, arn: str) -> Table:
-    return Table(machine.client, machine.settings, arn)
+    return Table(transport_of(machine.client), machine.settings, arn)
 
 
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])

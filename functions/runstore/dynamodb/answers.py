@@ -1,32 +1,31 @@
-"""A shorter way through botocore for the answers of a Query.
+"""Whether an answer of DynamoDB is complete: a cut one must not pass for an empty success."""
 
-botocore holds every attribute value against each of DynamoDB's ten types, which takes most of the time that a long list
-takes to read. The store's items hold no binary values, so the JSON of an answer is its parsed form already. The event
-`before-parse` is botocore's place for this; where it is not sent, or the answer is anything but a success in JSON,
-botocore parses as ever.
-"""
+from __future__ import annotations
 
 import json
-from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-_OK = 200
-
-# Set while a Query of the store is on its way: other users of the client get their answers as always.
-reading: ContextVar[bool] = ContextVar("reading", default=False)
+# What an answer always holds. A complete answer to any other request may be an empty object.
+_ALWAYS = {"Query": "Items", "BatchGetItem": "Responses"}
 
 
-def take_as_it_is(response_dict: "dict[str, Any]", customized_response_dict: "dict[str, Any]", **_: object) -> None:
-    """Keep the JSON of a successful answer as the parsed answer. A handler of `before-parse`."""
-    if not reading.get() or response_dict["status_code"] != _OK:
-        return
+def is_complete(operation: str, request: Mapping[str, Any], answer: Any) -> bool:
+    """Return whether `answer`, parsed from JSON, holds what DynamoDB always answers to this request."""
+    if not isinstance(answer, dict):
+        return False
+    if operation == "UpdateItem" and request.get("ReturnValues") == "ALL_NEW":
+        return isinstance(answer.get("Attributes"), dict)
+    name = _ALWAYS.get(operation)
+    return name is None or isinstance(answer.get(name), (list, dict))
+
+
+def is_object(body: bytes) -> bool:
+    """Return whether `body` is a whole JSON object."""
     try:
-        answer = json.loads(response_dict["body"])
+        return isinstance(json.loads(body), dict)
     except ValueError:
-        return
-    if isinstance(answer, dict):
-        customized_response_dict.update(answer)
-        response_dict["body"] = b"{}"
+        return False

@@ -1,37 +1,18 @@
-"""What a failed DynamoDB request means, by its code, and when it may be sent again."""
+"""What a failed DynamoDB request means to the caller, and whether the table sends it again."""
 
-from binascii import crc32
-from contextvars import ContextVar
-from dataclasses import dataclass
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
-
-from botocore.exceptions import (
-    BotoCoreError,
-    ChecksumError,
-    ClientError,
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    NoRegionError,
-    ParamValidationError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
-from botocore.parsers import ResponseParserError
 
 from runstore.errors import ConfigurationError, RunStoreError, ThrottledError, UnavailableError
 from runstore.settings import TABLE_VARIABLE
 
 if TYPE_CHECKING:
-    from typing import Any
+    from runstore.dynamodb.transport import RequestError
 
-FAILURES = (ClientError, BotoCoreError, ResponseParserError)  # all that a client's method raises about a request
 CONDITION_FALSE = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
-_CONFLICTS = {"TransactionConflict", "TransactionConflictException"}
 INVALID = {"ValidationException"}
+_CONFLICTS = {"TransactionConflict", "TransactionConflictException"}
 _THROTTLED = {
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
@@ -52,121 +33,71 @@ _FORBIDDEN = {
     "UnrecognizedClientException",
 }
 _FAILED = {"InternalServerError", "ServiceUnavailable", "TransactionInProgressException"}
-_NO_CREDENTIALS = (
-    CredentialRetrievalError,
-    NoAuthTokenError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
-_NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError)
-_PACE = ". One run takes about 1,000 write units a second: pace a larger fan-out, or batch with push_many"
-_CONFLICT_PAUSE, _THROTTLE_PAUSE = 0.01, 0.1  # seconds
-_OK, _SERVER_ERROR = 200, 500
+_CONFLICT_DELAY, _THROTTLE_DELAY = 0.01, 0.1  # seconds
+_SERVER_ERROR = 500
 
 
-@dataclass(slots=True)
-class Sending:
-    """A write on its way. `once`: nothing protects it from counting twice. `doubtful`: it may have happened."""
-
-    once: bool = False
-    doubtful: bool = False
+def error_codes(failure: RequestError) -> set[str]:
+    """Return the code of DynamoDB's answer; for a cancelled transaction, its reasons' codes."""
+    reasons = set(failure.reasons) - {"None"}
+    return reasons or ({failure.code} if failure.code else set())
 
 
-sending: ContextVar[Sending | None] = ContextVar("sending", default=None)
+def retry_delay(failure: RequestError) -> float | None:
+    """Return the seconds to back off before a write that had no effect is sent again; None if it must not be.
 
-
-def watch(response: "Any" = None, caught_exception: Exception | None = None, **_: object) -> None:
-    """Note what each attempt of a write may have done, and keep botocore from re-sending one that is to be sent once.
-
-    A handler of `needs-retry`: it cannot veto a retry, but what it raises ends the call. A request that was never
-    sent or that was throttled has had no effect: those are re-sent as usual.
+    Transports repeat throttled requests, but not conflicts, and not a transaction that was cancelled for throttling.
     """
-    write = sending.get()
-    if write is None or isinstance(caught_exception, _NEVER_SENT):
-        return
-    error = caught_exception
-    if response is not None:
-        status = response[0].status_code
-        if status == _OK:
-            error = _corrupt(response[0]) if write.once else None
-        elif status >= _SERVER_ERROR:
-            error = ClientError(response[1], "UpdateItem")
-        else:
-            return
-    write.doubtful = True
-    if write.once and error is not None:
-        raise error
+    codes = error_codes(failure)
+    if codes & _THROTTLED and failure.reasons:
+        return _THROTTLE_DELAY
+    return _CONFLICT_DELAY if codes & _CONFLICTS else None
 
 
-def _corrupt(answer: "Any") -> ChecksumError | None:
-    """Return what is wrong with an answer that did not arrive as it was sent: botocore would send its request again."""
-    expected = answer.headers.get("x-amz-crc32")
-    actual = crc32(answer.content)
-    if expected is None or int(expected) == actual:
-        return None
-    return ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=str(actual))
+def translate_error(
+    failure: RequestError, operation: str, table: str, *, may_have_happened: bool = False
+) -> RunStoreError:
+    """Return the error that tells the caller what to do about a failed request.
 
-
-def codes(failure: BaseException | None) -> set[str]:
-    """Return the code of DynamoDB's answer, for a cancelled transaction its reasons' codes; none without an answer."""
-    if not isinstance(failure, ClientError):
-        return set()
-    reasons = failure.response.get("CancellationReasons")
-    if reasons:
-        return {reason.get("Code", "None") for reason in reasons} - {"None"}
-    return {failure.response.get("Error", {}).get("Code", "")}
-
-
-def first_pause(failure: Exception) -> float | None:
-    """Return the seconds to wait before a request is sent again that had no effect; None for what is not to be.
-
-    Clients repeat what was throttled themselves, but no transaction that was cancelled for it.
+    `may_have_happened`: whether it is a write of which some attempt may have taken effect.
     """
-    found = codes(failure)
-    if found & _THROTTLED and isinstance(failure, ClientError) and failure.response.get("CancellationReasons"):
-        return _THROTTLE_PAUSE
-    return _CONFLICT_PAUSE if found & _CONFLICTS else None
-
-
-def meaning(failure: Exception, operation: str, table: str, write: Sending | None = None) -> RunStoreError:
-    """Return the error that tells the caller what to do about a failed request, `write` if it is one."""
-    if isinstance(failure, _NO_CREDENTIALS):
-        return ConfigurationError(f"no usable AWS credentials or region: {failure}")
-    if isinstance(failure, ParamValidationError):
-        return ConfigurationError(f"boto3 refused {operation} on table {table!r}: {failure}")
-    doubtful = write is not None and write.doubtful
-    if not isinstance(failure, ClientError):
-        doubtful |= write is not None and not isinstance(failure, _NEVER_SENT)
-        return _told(
-            UnavailableError, f"DynamoDB gave no readable answer to {operation}: {failure}", may_have_happened=doubtful
-        )
-    found = codes(failure)
-    said = failure.response.get("Error", {}).get("Message") or ", ".join(sorted(found))
-    status = failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if found & (_THROTTLED | _CONFLICTS):
-        what = f"DynamoDB throttled {operation} to the last try ({', '.join(sorted(found))})"
-        return _told(ThrottledError, what, _PACE, may_have_happened=doubtful)
-    if status >= _SERVER_ERROR or found & _FAILED:
-        return _told(UnavailableError, f"DynamoDB failed at {operation}: {said}", may_have_happened=write is not None)
-    if "ResourceNotFoundException" in found:
+    codes = error_codes(failure)
+    if failure.unusable:
+        return ConfigurationError(f"cannot send {operation} to table {table!r}: {failure}")
+    said = str(failure) or ", ".join(sorted(codes))
+    if codes & (_THROTTLED | _CONFLICTS):
+        what = f"DynamoDB throttled {operation} to the last attempt ({', '.join(sorted(codes))})"
+        return _with_advice(ThrottledError, what, may_have_happened=may_have_happened)
+    if failure.status >= _SERVER_ERROR or codes & _FAILED:
+        what = f"DynamoDB failed at {operation}: {said}"
+        return _with_advice(UnavailableError, what, may_have_happened=may_have_happened)
+    if not codes:
+        what = f"DynamoDB gave no complete answer to {operation}: {said}"
+        return _with_advice(UnavailableError, what, may_have_happened=may_have_happened)
+    if "ResourceNotFoundException" in codes:
         why = f"there is no such table here: check {TABLE_VARIABLE}, the region and the account"
-    elif found & _FORBIDDEN:
+    elif codes & _FORBIDDEN:
         why = f"not permitted: {said}"
     else:
-        why = f"{said}. Has the table the string keys run_id and key?"
+        why = f"{said}. Does the table have the string keys run_id and key?"
     return ConfigurationError(f"DynamoDB refused {operation} on table {table!r}: {why}")
 
 
-def _told(kind: type[RunStoreError], what: str, more: str = "", *, may_have_happened: bool) -> RunStoreError:
+def unprocessed(operation: str) -> ThrottledError:
+    """Return the error for a batch of which DynamoDB left a part undone at every attempt."""
+    return ThrottledError(f"DynamoDB left part of {operation} unprocessed to the last attempt: try again")
+
+
+def _with_advice(kind: type[RunStoreError], what: str, *, may_have_happened: bool) -> RunStoreError:
     advice = (
-        "The write may have happened: get, set, delete and whatever has a token can be repeated safely; "
+        "The write may have happened: get, set, delete and anything with a token can be repeated safely; "
         "a push or an increment without a token may then count twice"
         if may_have_happened
         else "That request wrote nothing: try again"
     )
-    error = kind(f"{what}. {advice}{more}")
-    error.may_have_happened = may_have_happened
-    return error
+    pace = (
+        ". One run supports about 1,000 write units a second: pace a larger fan-out, or batch with push_many"
+        if kind is ThrottledError
+        else ""
+    )
+    return kind(f"{what}. {advice}{pace}", may_have_happened=may_have_happened)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Transport(Protocol):
     """Sends one request of DynamoDB's low-level API and returns its answer, both in wire form.
 
-    Implementations may be shared between threads. They repeat a request themselves where that is safe.
+    Implementations may be shared between threads. They repeat a request themselves where that is safe, and a child of
+    `fork` opens connections of its own.
     """
 
     def send(self, operation: str, request: Mapping[str, Any], *, idempotent: bool) -> dict[str, Any]:
@@ -27,8 +28,13 @@ class Transport(Protocol):
                 taken effect.
 
         Raises:
-            RequestError: DynamoDB refused the request, or gave no whole answer.
+            RequestError: DynamoDB refused the request, or gave no complete answer: one that is not whole JSON, or
+                lacks what `answers.is_complete` expects, is a failure without a code that may have happened.
         """
+        ...
+
+    def close(self) -> None:
+        """Close the connections; the next request opens another. Called in a process restored from a snapshot."""
         ...
 
 
@@ -55,7 +61,6 @@ class RequestError(Exception):
         may_have_happened: bool = False,
         unusable: bool = False,
     ) -> None:
-        """Carry what is known of the failure."""
         super().__init__(message)
         self.code, self.status, self.reasons, self.item = code, status, reasons, item
         self.may_have_happened, self.unusable = may_have_happened, unusable

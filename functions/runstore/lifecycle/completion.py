@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from runstore.errors import IncompleteCompletionError
+from runstore.errors import IncompleteCompletionError, error_context
 from runstore.model import expressions
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ def complete(table: "Table", time_left: TimeLeft | None = None) -> int:
     Raises IncompleteCompletionError when `time_left` comes to an end before.
     """
     deleted = 0
-    for _ in range(_PASSES):
-        sort_keys = (wire["key"]["S"] for wire in table.query(projection="#key"))
-        found = _spread(sort_keys, _BATCH, lambda part: _delete(table, part), time_left, deleted)
-        if not found:
-            break
-        deleted += found
+    with error_context("complete", table.run_id):
+        for _ in range(_PASSES):
+            sort_keys = (wire["key"]["S"] for wire in table.query(projection="#key"))
+            found = _spread(sort_keys, _BATCH, lambda part: _delete(table, part), time_left, deleted)
+            if not found:
+                break
+            deleted += found
     return deleted
 
 
@@ -142,9 +143,8 @@ def _parts(sort_keys: Iterable[str], size: int) -> Iterator[list[str]]:
 
 
 def _incomplete(done: int) -> IncompleteCompletionError:
-    error = IncompleteCompletionError(
+    return IncompleteCompletionError(
         f"time ran out after {done:,} items of the run: call again, and it goes on with the others. A state machine "
-        "does so by a Retry that lists IncompleteCompletionError; a longer Lambda time-out or more memory helps"
+        "does so by a Retry that lists IncompleteCompletionError; a longer Lambda time-out or more memory helps",
+        done=done,
     )
-    error.done = done
-    return error

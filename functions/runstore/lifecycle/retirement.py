@@ -7,7 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from runstore import clock
-from runstore.errors import InvalidRequestError
+from runstore.errors import InvalidRequestError, error_context
 from runstore.lifecycle import completion
 from runstore.lifecycle.completion import Retirement
 from runstore.model.identifiers import check_run_id
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from runstore.dynamodb.table import Table
     from runstore.lifecycle.completion import TimeLeft
 
-_DAY = 86_400
 _MOST_SECONDS = 10**11  # the year 5138; beyond it somebody mistook one unit for another
 _MOST_REDRIVES = 1_000_000  # Step Functions allows 1,000
 _DETAIL_TYPE = "Step Functions Execution Status Change"
@@ -78,17 +77,22 @@ def retire(table: "Table", change: StatusChange, time_left: "TimeLeft | None" = 
     new, is left and expires by itself; what was written with fewer looks old, and the late event of a failure may take
     it although a redriven execution has just written it.
     """
+    with error_context("retire", table.run_id):
+        return _retire(table, change, time_left)
+
+
+def _retire(table: "Table", change: StatusChange, time_left: "TimeLeft | None") -> Retirement:
     settings = table.settings
     if change.status == "SUCCEEDED":
         return Retirement(deleted=completion.complete(table, time_left))
     if change.status in _FAILED:
-        before = change.at + settings.ttl_days * _DAY
+        before = change.at + settings.ttl_days * clock.SECONDS_PER_DAY
         if settings.failed_retention_days:
-            until = change.at + settings.failed_retention_days * _DAY
+            until = change.at + settings.failed_retention_days * clock.SECONDS_PER_DAY
             return completion.keep_until(table, until, change.order, before, time_left)
         return completion.delete_older(table, change.order, before, time_left)
     if change.status == "RUNNING" and change.redrives:
-        until = change.at + settings.ttl_days * _DAY
+        until = change.at + settings.ttl_days * clock.SECONDS_PER_DAY
         return completion.keep_until(table, until, change.order, None, time_left)
     return Retirement()
 

@@ -1,10 +1,13 @@
-"""Every condition and update that the store sends, each with the race that it closes.
+"""Condition and update expressions, each with the race it prevents.
 
 Attribute names go through placeholders (`#name`): `key`, `value`, `items` and more are reserved words.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runstore.model.items import Kind, capacity, receipt_weight, strings
@@ -14,34 +17,34 @@ if TYPE_CHECKING:
 
 # ---------------------------------------------------------------------------------------------- conditions
 
-# Nobody has begun this item: two writers that both found it missing cannot both make it.
+# The item does not exist: of two writers that both found it missing, one creates it.
 ABSENT = "attribute_not_exists(#run_id)"
 
-# A closed item is final. An item has a weight only once receipts or elements count towards its capacity.
+# Open. A closed item never changes again. Only items that hold receipts or elements have a weight.
 OPEN = "(attribute_not_exists(#weight) OR #weight < #capacity)"
 
-# Closed and still the head that was read: somebody else's reset, or a new chain, is not replaced by mistake.
+# Closed, and still the head that was read: another writer's reset or new chain is not replaced by mistake.
 SAME_CLOSED_HEAD = "#chain = :chain AND #weight >= #capacity"
 
-# The time is over for this item, also at the moment of the write: a writer that has renewed it keeps it.
+# Expired at write time; false if someone renewed the item meanwhile.
 EXPIRED = "#expires_at <= :now"
 
-# The chain's open tail: once sealed, a writer that remembers it can never append behind the reset.
+# The chain's open tail. Once it is sealed, a writer with a cached tail cannot append behind the reset.
 UNSEALED_TAIL = f"attribute_exists(#run_id) AND {OPEN} AND attribute_not_exists(#sealed)"
 
-# A receipt of the same token, or of the same request sent before, means that it has taken effect already.
+# No receipt of the same token, or of an earlier attempt of the same request: it has not taken effect yet.
 _NOT_YET_APPLIED = "attribute_not_exists(#receipt)"
 
-# What an operation adds to: an open item of its kind. Anything else is looked at before it is touched.
+# An open item of the operation's kind. Anything else is examined before it is written to.
 _SAME_KIND = f"#kind = :kind AND {OPEN}"
 
-# A `set` that is sent again meets the head that it wrote itself, perhaps pushed to since: it must not write it anew.
-NOT_MINE = f"{OPEN} AND (attribute_not_exists(#origin) OR #origin <> :origin)"
+# A retried `set` must not overwrite its own result, which others may have pushed to since.
+NOT_MINE = f"{OPEN} AND (attribute_not_exists(#set_id) OR #set_id <> :set_id)"
 
 SEAL = "SET #sealed = :true, #expires_at = :expires_at"
 
-# What a run's end, or its redrive, has set counts until a newer event: neither an older one nor the same once more
-# changes it. And what was written after the event is left alone.
+# A status change applies until a newer one: an older event, or the same one again, changes nothing.
+# What was written after the event stays as it is.
 NOT_YET_RETIRED = "attribute_exists(#run_id) AND (attribute_not_exists(#retired) OR #retired < :event)"
 WRITTEN_BEFORE = f"{NOT_YET_RETIRED} AND (attribute_exists(#retired) OR #expires_at <= :before)"
 RETIRE = "SET #expires_at = :expires_at, #retired = :event"
@@ -52,10 +55,10 @@ RETIRE = "SET #expires_at = :expires_at, #retired = :event"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a push or an increment does to the segment that takes it.
+    """What a push or an increment does to a segment.
 
-    `operand` is the elements' JSON texts, or the delta. `receipt` is the attribute that records the result; without one
-    nothing tells that it has taken effect, and it is never sent twice.
+    `operand` is the elements' JSON texts, or the delta. `receipt` is the attribute that records the result. A change
+    without one leaves no trace of having taken effect, so it is never sent twice.
     """
 
     kind: Kind
@@ -87,11 +90,11 @@ _INCREMENT_WITH_RECEIPT = (
     "#kind = :kind, #chain = if_not_exists(#chain, :chain), #capacity = if_not_exists(#capacity, :capacity), "
     "#expires_at = :expires_at ADD #weight :weight"
 )
-_INCREMENT_SEGMENT = (  # a segment of a counter that this increment may begin: it needs its base
+_INCREMENT_SEGMENT = (  # a segment that this increment may create: it continues from the total before it
     "SET #number = if_not_exists(#number, :base) + :operand, #kind = :kind, #chain = if_not_exists(#chain, :chain), "
     "#capacity = if_not_exists(#capacity, :capacity), #expires_at = :expires_at ADD #weight :weight"
 )
-# A head that a re-sent request made anew still names the chain that was sealed when its key was reset.
+# A head that a retried request wrote again after a reset still names the sealed chain: it gets a new one.
 NEW_CHAIN = "SET #chain = :new, #expires_at = :expires_at"
 
 _INCREMENT_HEAD = "SET #kind = :kind, #expires_at = :expires_at ADD #number :operand"
@@ -99,20 +102,21 @@ _INCREMENT_HEAD = "SET #kind = :kind, #expires_at = :expires_at ADD #number :ope
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The segment that a change is applied to: its sort key, and what it begins with if it is not there yet."""
+    """The segment that a change is applied to: its sort key, and what it starts from if it does not exist yet."""
 
     run_id: str
     sort_key: str
     chain: str
-    base: str | None  # the running total before it; None: it must exist
+    base: str | None  # the running total before it; None: the segment must exist
     head: bool
     segment_bytes: int
 
 
-def append(change: Change, target: Target, now: int, expires_at: int) -> "dict[str, Any]":
+def append(change: Change, target: Target, now: int, expires_at: int) -> dict[str, Any]:
     """Return the UpdateItem parameters, beside table and key, that apply `change` to `target`.
 
-    A missing item is begun only by who knows the total before it. An expired head takes nothing: it is removed first.
+    Only a writer that knows the total before a missing segment creates it. An expired head is never written to: it is
+    removed first.
     """
     condition = _SAME_KIND
     if change.receipt:
@@ -146,7 +150,8 @@ def append(change: Change, target: Target, now: int, expires_at: int) -> "dict[s
     return {
         "UpdateExpression": update,
         "ConditionExpression": condition,
-        "ExpressionAttributeNames": names(update, condition) | ({"#receipt": change.receipt} if change.receipt else {}),
+        "ExpressionAttributeNames": attribute_names(update, condition)
+        | ({"#receipt": change.receipt} if change.receipt else {}),
         "ExpressionAttributeValues": values,
     }
 
@@ -156,10 +161,15 @@ def append(change: Change, target: Target, now: int, expires_at: int) -> "dict[s
 _PLACEHOLDER = re.compile(r"#(\w+)")
 
 
-def names(*expressions: str) -> dict[str, str]:
+def attribute_names(*expressions: str) -> dict[str, str]:
     """Return the attribute names behind the placeholders that the expressions use."""
-    return {f"#{name}": name for name in _PLACEHOLDER.findall(" ".join(expressions))}
+    return dict(_names(expressions))
 
 
-def _number(value: int) -> "dict[str, str]":
+@lru_cache(maxsize=256)
+def _names(expressions: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((f"#{name}", name) for name in dict.fromkeys(_PLACEHOLDER.findall(" ".join(expressions))))
+
+
+def _number(value: int) -> dict[str, str]:
     return {"N": str(value)}

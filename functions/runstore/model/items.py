@@ -3,35 +3,38 @@
     item        sort key                              attributes beside run_id, key and expires_at
     head        <key>                                 kind; value (S) or number (N) or items (L of S) and length;
                                                       chain, weight, capacity and r:<digest> once it has receipts;
-                                                      origin, the id of the `set` that wrote it
-    segment     <key> US <chain> US <n>               as a head of its kind; sealed when its chain is over
-    intent      RS <key> RS <chain> RS <digest>       from: the segment where a token's attempts begin to look
-    record      GS ...                                the Workflow class's own
+                                                      set_id, which names the `set` that wrote it
+    segment     <key> US <chain> US <n>               as a head of its kind; sealed when its chain has ended
+    intent      RS <key> RS <chain> RS <digest>       search_from: the first segment that may hold a token's receipt
+    record      GS ...                                the workflow engine's own
 
-A list or counter is a chain of segments, the head being the first. `weight` counts the bytes of a segment's elements
-and receipts; once it reaches `capacity` the segment is closed, for ever. `length` and `number` are running totals over
-the chain, so that one segment tells where it begins and ends. A sealed segment without a kind only marks a chain's end.
+A list or counter is a chain of segments; the head is the first. `weight` counts the bytes of a segment's elements and
+receipts. Once it reaches `capacity` the segment is closed: it never changes again. `length` and `number` are running
+totals over the chain, so each segment says where it starts and ends. A sealed segment without a kind only marks the
+end of a chain.
 """
+
+from __future__ import annotations
 
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
 Kind: TypeAlias = Literal["list", "number", "value"]
-Wire: TypeAlias = "Mapping[str, Mapping[str, Any]]"  # an item as the low-level client takes and returns it
+Wire: TypeAlias = "Mapping[str, Mapping[str, Any]]"  # an item in the form of DynamoDB's low-level API
 
 UNIT_SEPARATOR, RECORD_SEPARATOR, GROUP_SEPARATOR = "\x1f", "\x1e", "\x1d"
-FIRST_USER_KEY = " "  # user keys hold no control characters: intents and records sort before, segments contain one
+FIRST_USER_KEY = " "  # intents and records sort before it: user keys hold no control characters
 LAST_SEGMENT = 99_999_999
 RECEIPT_PREFIX = "r:"
-PART_SEGMENTS = 16  # one part of push_many has at most the bytes of so many full segments: few requests, small reads
-MOST_PART_ELEMENTS = 500
+PART_SEGMENTS = 16  # a part of push_many has at most the bytes of this many segments: few requests, small reads
+MAX_PART_ELEMENTS = 500
 NEVER = 10**15  # epoch seconds: when an item without expires_at expires
 
 _ELEMENT_OVERHEAD = 1  # what DynamoDB adds to each element of a list
@@ -41,22 +44,22 @@ _ITEM_OVERHEAD = 6 + 3 + (4 + 6) + (5 + 3) + (6 + 5) + (5 + 12) + (6 + 4) + (8 +
 
 
 def new_chain() -> str:
-    """Return a random chain id of 72 bits: leftovers of an earlier chain are never taken for the present one."""
+    """Return a random chain id of 72 bits: leftovers of an earlier chain are never mistaken for the current one."""
     return secrets.token_urlsafe(9)
 
 
-def new_origin() -> str:
-    """Return the random id of one `set`: if the request is sent again, it meets its own work."""
+def new_set_id() -> str:
+    """Return a random id for one `set`: a retried request recognises its own result by it."""
     return secrets.token_urlsafe(6)
 
 
 def call_receipt() -> str:
-    """Return the receipt name of one call without a token: 48 random bits among the few receipts of a segment."""
+    """Return the receipt name of a call without a token: 48 random bits, unique among the receipts of a segment."""
     return RECEIPT_PREFIX + secrets.token_urlsafe(6)
 
 
 def token_digest(token: str) -> str:
-    """Return 96 bits that stand for a token; longer than a call's receipt, so that the two never meet."""
+    """Return 96 bits that stand for a token; longer than a call's receipt, so the two never collide."""
     return urlsafe_b64encode(hashlib.blake2b(token.encode(), digest_size=12).digest()).decode()
 
 
@@ -90,8 +93,8 @@ def receipt_weight(receipt: str | None) -> int:
 def capacity(run_id: str, sort_key: str, weight: int, segment_bytes: int) -> int:
     """Return the weight at which a new segment closes, whose first operation adds `weight`.
 
-    The least multiple of `segment_bytes` that holds that operation is filled as far as another one like it
-    still fits. So with 1,024 the whole item stays within the write units that its elements need anyway.
+    The item may fill the smallest multiple of `segment_bytes` that holds the first operation, less the size of another
+    one like it. With 1,024 the whole item then stays within the write units that its elements need anyway.
     """
     fixed = _ITEM_OVERHEAD + len(run_id.encode()) + len(sort_key.encode()) + weight
     return max(1, -fixed % segment_bytes)
@@ -100,31 +103,31 @@ def capacity(run_id: str, sort_key: str, weight: int, segment_bytes: int) -> int
 def split(sizes: Sequence[int], segment_bytes: int, *, small_head: bool = False) -> Iterator[tuple[slice, int]]:
     """Yield the parts of a long list of elements of these sizes, and each part's weight.
 
-    By the elements alone, never by the state of a list: a repeated push_many makes the same parts. With `small_head`
-    the first part is no larger than closes any head that it meets: writers that do not know the tail pay for the
-    head's size, for as long as the list lives.
+    The parts depend on the elements alone, not on the state of a list, so a repeated push_many has the same parts. With
+    `small_head` the first part is only as large as closes any head: writers that do not know the tail pay for the
+    head's size as long as the list lives.
     """
     most_bytes = PART_SEGMENTS * segment_bytes
     first = weight = 0
     for index, size in enumerate(sizes):
         more = element_weight(size)
         closes = small_head and first == 0 and weight >= segment_bytes
-        if index > first and (closes or weight + more > most_bytes or index - first == MOST_PART_ELEMENTS):
+        if index > first and (closes or weight + more > most_bytes or index - first == MAX_PART_ELEMENTS):
             yield slice(first, index), weight
             first, weight = index, 0
         weight += more
     yield slice(first, len(sizes)), weight
 
 
-def open_list(run_id: str, key: str, texts: tuple[str, ...], sizes: Sequence[int], segment_bytes: int) -> "Item | None":
+def open_list(run_id: str, key: str, texts: tuple[str, ...], sizes: Sequence[int], segment_bytes: int) -> Item | None:
     """Return the head of a list that is set to these elements, or None if they do not fit an open head."""
     weight = sum(map(element_weight, sizes))
-    most = capacity(run_id, key, max(map(element_weight, sizes), default=0), segment_bytes)
-    if not texts:  # the first push says what fits
-        return Item(kind="list", origin=new_origin())
-    if weight >= most:
+    limit = capacity(run_id, key, max(map(element_weight, sizes), default=0), segment_bytes)
+    if not texts:  # the first push sets the capacity
+        return Item(kind="list", set_id=new_set_id())
+    if weight >= limit:
         return None
-    return Item(kind="list", items=texts, length=len(texts), weight=weight, capacity=most, origin=new_origin())
+    return Item(kind="list", items=texts, length=len(texts), weight=weight, capacity=limit, set_id=new_set_id())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +144,17 @@ class Item:
     capacity: int = 0
     sealed: bool = False
     expires_at: int = NEVER
-    origin: str = ""
+    set_id: str = ""
     n: int = 0
     receipts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def closed(self) -> bool:
-        """Whether nothing is ever added to it again."""
+        """Whether it never changes again."""
         return self.weight is not None and self.weight >= self.capacity
 
     def expired(self, now: int) -> bool:
-        """Whether its time is over: then it is absent, also while DynamoDB has not deleted it yet."""
+        """Whether it has expired. An expired item counts as absent, even before DynamoDB deletes it."""
         return self.expires_at <= now
 
     @property
@@ -166,7 +169,7 @@ class Item:
 
 
 def from_wire(wire: Wire) -> Item:
-    """Return the head or segment whose wire form (all of it, or what was asked for) is `wire`."""
+    """Return the head or segment whose wire form, whole or projected, is `wire`."""
     weight, sort_key = wire.get("weight"), wire.get("key", _EMPTY)["S"]
     return Item(
         kind=wire.get("kind", _NULL).get("S"),
@@ -179,14 +182,14 @@ def from_wire(wire: Wire) -> Item:
         capacity=int(wire.get("capacity", _ZERO)["N"]),
         sealed="sealed" in wire,
         expires_at=int(wire.get("expires_at", _NEVER)["N"]),
-        origin=wire.get("origin", _EMPTY)["S"],
+        set_id=wire.get("set_id", _EMPTY)["S"],
         n=split_segment_key(sort_key)[2],
         receipts={name: result["N"] for name, result in wire.items() if name.startswith(RECEIPT_PREFIX)},
     )
 
 
-def to_wire(item: Item) -> "dict[str, dict[str, Any]]":
-    """Return the attributes of a head or segment that is written as a whole, beside its keys and expires_at."""
+def to_wire(item: Item) -> dict[str, dict[str, Any]]:
+    """Return the attributes of a head or segment, without its keys and expires_at."""
     wire: dict[str, dict[str, Any]] = {"kind": {"S": item.kind}}
     if item.kind == "value":
         wire["value"] = {"S": item.value}
@@ -197,8 +200,8 @@ def to_wire(item: Item) -> "dict[str, dict[str, Any]]":
         wire["length"] = {"N": str(item.length)}
     if item.chain:
         wire["chain"] = {"S": item.chain}
-    if item.origin:
-        wire["origin"] = {"S": item.origin}
+    if item.set_id:
+        wire["set_id"] = {"S": item.set_id}
     if item.weight is not None:
         wire["weight"] = {"N": str(item.weight)}
         wire["capacity"] = {"N": str(item.capacity)}
@@ -210,8 +213,8 @@ def strings(texts: Iterable[str]) -> list[dict[str, str]]:
     return [{"S": text} for text in texts]
 
 
-_EMPTY: "Mapping[str, Any]" = {"S": ""}
-_ZERO: "Mapping[str, Any]" = {"N": "0"}
-_NEVER: "Mapping[str, Any]" = {"N": str(NEVER)}
-_NONE: "Mapping[str, Any]" = {"L": ()}
-_NULL: "Mapping[str, Any]" = {}
+_EMPTY: Mapping[str, Any] = {"S": ""}
+_ZERO: Mapping[str, Any] = {"N": "0"}
+_NEVER: Mapping[str, Any] = {"N": str(NEVER)}
+_NONE: Mapping[str, Any] = {"L": ()}
+_NULL: Mapping[str, Any] = {}

@@ -1,59 +1,63 @@
 """Reading: the protocol model's `get`, parts of lists, and all keys of a run."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from runstore import clock
-from runstore.errors import KeyTypeMismatchError, UnavailableError
+from runstore.errors import UnavailableError
 from runstore.model.items import FIRST_USER_KEY, UNIT_SEPARATOR, Item, from_wire, segment_key, split_segment_key
 from runstore.model.values import decode, decode_list, decode_number
+from runstore.protocol.kinds import not_a_list
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runstore.dynamodb.table import Table
     from runstore.model.values import JSON
 
-_TRIES = 9
-_ELEMENTS = "#key, #items, #length, #sealed"  # all that reading a chain needs: receipts stay where they are
+_ATTEMPTS = 9
+_ELEMENTS = "#key, #items, #length, #sealed"  # all that reading a chain needs: receipts are left out
 
 
-class _MovedError(Exception):
-    """The key was reset, or filled, while it was read: read again."""
+class _ConcurrentChangeError(Exception):
+    """The key was reset, or grew, while it was being read: read it again."""
 
 
-def get(table: "Table", key: str) -> "tuple[bool, JSON]":
+def get(table: Table, key: str) -> tuple[bool, JSON]:
     """Return whether the key is set, and its value. One request, and for a long list or counter a Query."""
-    for _ in range(_TRIES):
+    for _ in range(_ATTEMPTS):
         head = table.get(key)
         if head is None or head.expired(clock.now()):
             return False, None
         try:
             return True, _value(table, key, head)
-        except _MovedError:
+        except _ConcurrentChangeError:
             continue
-    raise _never_still(key)
+    raise _still_changing(key)
 
 
-def get_range(table: "Table", key: str, start: int, stop: int | None) -> "list[JSON] | None":
+def get_range(table: Table, key: str, start: int, stop: int | None) -> list[JSON] | None:
     """Return the elements from index `start` to before `stop` (None: to the end); None if the key is not set."""
-    for _ in range(_TRIES):
+    for _ in range(_ATTEMPTS):
         head = table.get(key)
         if head is None or head.expired(clock.now()):
             return None
         if head.kind != "list":
-            raise no_list(key, head.kind)
+            raise not_a_list(key, head.kind or "value")
         try:
             first = head if start < head.length or not head.closed else _segment_with(table, key, head, start)
             if first is None:
                 return []
             texts = _elements(table, key, head, first, stop)
-        except _MovedError:
+        except _ConcurrentChangeError:
             continue
         skip = start - first.start
         return decode_list(texts[skip : None if stop is None else skip + max(0, stop - start)])
-    raise _never_still(key)
+    raise _still_changing(key)
 
 
-def keys(table: "Table") -> list[str]:
+def keys(table: Table) -> list[str]:
     """Return the keys that are set, sorted by their UTF-8 bytes. Reads every item of the run."""
     now = clock.now()
     found = table.query(FIRST_USER_KEY, projection="#key, #expires_at")
@@ -64,8 +68,8 @@ def keys(table: "Table") -> list[str]:
     ]
 
 
-def snapshot(table: "Table") -> "dict[str, JSON]":
-    """Return every key's value. One Query over the run; a key that moved meanwhile is read again by itself."""
+def snapshot(table: Table) -> dict[str, JSON]:
+    """Return every key's value. One Query over the run; a key that changed meanwhile is read again by itself."""
     now, values = clock.now(), {}
     heads: dict[str, Item] = {}
     chains: dict[tuple[str, str], list[Item]] = {}
@@ -81,7 +85,7 @@ def snapshot(table: "Table") -> "dict[str, JSON]":
         segments = chains.get((key, head.chain), []) if head.closed else []
         try:
             values[key] = _assembled(head, segments)
-        except _MovedError:
+        except _ConcurrentChangeError:
             found, value = get(table, key)
             if found:
                 values[key] = value
@@ -91,7 +95,7 @@ def snapshot(table: "Table") -> "dict[str, JSON]":
 # ---------------------------------------------------------------------------------------------- one key
 
 
-def _value(table: "Table", key: str, head: Item) -> "JSON":
+def _value(table: Table, key: str, head: Item) -> JSON:
     if head.kind == "list":
         return decode_list(_elements(table, key, head, head, None))
     if head.kind == "number":
@@ -99,7 +103,7 @@ def _value(table: "Table", key: str, head: Item) -> "JSON":
     return decode(head.value)
 
 
-def _last_of_counter(table: "Table", key: str, head: Item) -> Item:
+def _last_of_counter(table: Table, key: str, head: Item) -> Item:
     tail = table.tail(key, head.chain) if head.closed else None
     if tail is None:
         return head
@@ -109,18 +113,18 @@ def _last_of_counter(table: "Table", key: str, head: Item) -> Item:
     return tail
 
 
-def _elements(table: "Table", key: str, head: Item, first: Item, stop: int | None) -> list[str]:
+def _elements(table: Table, key: str, head: Item, first: Item, stop: int | None) -> list[str]:
     """Return the elements' texts from the segment `first` to index `stop` or the chain's end.
 
-    A segment that does not begin where the one before it ended: that one was filled while the Query ran. Reading goes
-    on from there; all before it is final.
+    Where a segment does not start at the end of the one before it, that one was filled while the Query ran. Reading
+    continues from there; everything before it is final.
     """
     texts, last = list(first.items), first
     if not first.closed or (stop is not None and stop <= first.length):
         return texts
-    again = last.n + 1
-    for _ in range(_TRIES):
-        for segment in _following(table, key, head, again, None if stop is None else (stop - last.length, first)):
+    next_n = last.n + 1
+    for _ in range(_ATTEMPTS):
+        for segment in _following(table, key, head, next_n, None if stop is None else (stop - last.length, first)):
             if segment.sealed:
                 _confirm_dead_chain(table, key, head)
                 return list(head.items[first.start :])
@@ -134,23 +138,23 @@ def _elements(table: "Table", key: str, head: Item, first: Item, stop: int | Non
                 return texts
         else:
             return texts
-        if again == last.n:  # read anew, and it still does not fit
-            raise _MovedError
-        again = last.n
-    raise _MovedError
+        if next_n == last.n:  # read again, and it still does not fit
+            raise _ConcurrentChangeError
+        next_n = last.n
+    raise _ConcurrentChangeError
 
 
-def _following(table: "Table", key: str, head: Item, n: int, part: tuple[int, Item] | None) -> Iterator[Item]:
-    """Yield the segments from `n` on; for part of a list not many more than hold it, to judge by one of them."""
+def _following(table: Table, key: str, head: Item, n: int, part: tuple[int, Item] | None) -> Iterator[Item]:
+    """Yield the segments from `n` on; for part of a list, in pages as long as one of its segments suggests."""
     page = None if part is None else max(1, part[0]) // max(1, len(part[1].items)) + 1
     return table.segments(key, head.chain, max(n, 1), page=page, projection=_ELEMENTS)
 
 
-def _segment_with(table: "Table", key: str, head: Item, index: int) -> Item | None:
-    """Return the segment beyond the head that holds the element `index`; None when the list ends before it.
+def _segment_with(table: Table, key: str, head: Item, index: int) -> Item | None:
+    """Return the segment beyond the head that holds the element `index`; None if the list ends before it.
 
-    Segment numbers are dense and each segment tells where it begins: the place is guessed in proportion and halved in
-    turn, so that both even and uneven elements take few requests.
+    Segment numbers are dense, and each segment says where it starts. The search interpolates and bisects in turn, so
+    that lists of both even and uneven elements take few requests.
     """
     last = table.tail(key, head.chain)
     if last is not None and last.sealed:
@@ -162,7 +166,7 @@ def _segment_with(table: "Table", key: str, head: Item, index: int) -> Item | No
     segment: Item | None = last
     while True:
         if segment is None:
-            raise _MovedError
+            raise _ConcurrentChangeError
         if index < segment.start:
             high, end = segment.n - 1, segment.start
         elif index >= segment.length:
@@ -170,41 +174,33 @@ def _segment_with(table: "Table", key: str, head: Item, index: int) -> Item | No
         else:
             return segment
         if not (low <= high and start <= index < end):
-            raise _MovedError
+            raise _ConcurrentChangeError
         n = (low + high) // 2 if halve else low + (index - start) * (high - low + 1) // (end - start)
         segment, halve = table.get(segment_key(key, head.chain, n)), not halve
 
 
-def _confirm_dead_chain(table: "Table", key: str, head: Item) -> None:
-    """Return if the head still names a chain that was found sealed; raise _MovedError if it was just replaced.
+def _confirm_dead_chain(table: Table, key: str, head: Item) -> None:
+    """Return if the head still names a chain that was found sealed; raise _ConcurrentChangeError otherwise.
 
-    A seal comes together with another head. One that names the chain all the same was made anew by a request
-    that was re-sent after a reset: what its chain holds beyond it is dead.
+    A head that does is a resurrected head (see `append`): what its chain holds beyond it is dead.
     """
-    present = table.get(key)
-    if present is None or present.chain != head.chain or not present.closed:
-        raise _MovedError
+    current = table.get(key)
+    if current is None or current.chain != head.chain or not current.closed:
+        raise _ConcurrentChangeError
 
 
-def _assembled(head: Item, segments: list[Item]) -> "JSON":
-    """Return a key's value from its head and segments as one Query met them."""
+def _assembled(head: Item, segments: list[Item]) -> JSON:
+    """Return a key's value from its head and segments as one Query found them."""
     if head.kind == "value":
         return decode(head.value)
     last, texts = head, list(head.items)
     for segment in segments:
         if segment.sealed or segment.n != last.n + 1 or (head.kind == "list" and segment.start != last.length):
-            raise _MovedError
+            raise _ConcurrentChangeError
         texts += segment.items
         last = segment
     return decode_list(texts) if head.kind == "list" else decode_number(last.number)
 
 
-def no_list(key: str, kind: str | None) -> KeyTypeMismatchError:
-    """Return the error for reading a part of what holds a `kind` that has none."""
-    error = KeyTypeMismatchError(f"key {key!r} holds no list but a {kind}: read it with get, without start and limit")
-    error.holds = kind
-    return error
-
-
-def _never_still(key: str) -> UnavailableError:
-    return UnavailableError(f"key {key!r} changed each of the {_TRIES} times that it was read: try again")
+def _still_changing(key: str) -> UnavailableError:
+    return UnavailableError(f"key {key!r} changed during each of {_ATTEMPTS} attempts to read it: try again")

@@ -1,9 +1,11 @@
 """Set and delete: the protocol model's `replace`.
 
-An open head is replaced by one conditional request. A closed head is replaced in one transaction that also seals its
-chain's tail, so that a writer that remembers the tail can never append behind the reset. A list that does not fit a
-head is written segments first: nobody sees half of it, and no head is ever large.
+One conditional request replaces an open head. One transaction replaces a closed head and seals its chain's tail, so
+that a writer with a cached tail can never append behind the reset. A list that does not fit a head is written segments
+first: nobody sees half of it, and heads stay small.
 """
+
+from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
@@ -19,30 +21,30 @@ if TYPE_CHECKING:
     from runstore.dynamodb.table import Table
 
 
-def put_head(table: "Table", key: str, new: Item) -> None:
+def put_head(table: Table, key: str, new: Item) -> None:
     """Make `new`, which is open, what the key holds. One request, unless the key holds a closed head."""
-    attributes, origin = to_wire(new), {"origin": {"S": new.origin}} if new.origin else {}
-    request = table.put_request(key, attributes, NOT_MINE if origin else OPEN, **origin)
+    attributes, set_id = to_wire(new), {"set_id": {"S": new.set_id}} if new.set_id else {}
+    request = table.put_request(key, attributes, NOT_MINE if set_id else OPEN, **set_id)
     while True:
         done, wire = table.put(request)
         if done:
             return
         old = from_wire(wire or {})
-        if new.origin and old.origin == new.origin:
-            return  # this very request has taken effect before; what was added since stays
+        if new.set_id and old.set_id == new.set_id:
+            return  # an earlier attempt of this request took effect; what others added since stays
 
-        def write(condition: str, **values: "Any") -> "dict[str, Any]":
+        def write(condition: str, **values: Any) -> dict[str, Any]:
             return {"Put": table.put_request(key, attributes, condition, **values)}
 
         if _replace_closed(table, key, old, write):
             return
 
 
-def put_list(table: "Table", key: str, texts: tuple[str, ...], sizes: list[int]) -> None:
+def put_list(table: Table, key: str, texts: tuple[str, ...], sizes: list[int]) -> None:
     """Make a list that does not fit a head what the key holds: a request per segment, then a transaction.
 
-    The last segment comes in the same transaction as the head: if the request is sent again after the key was reset,
-    that segment is in its way, and no dead chain comes to life.
+    The last segment is written in the same transaction as the head. If the request is retried after the key was reset,
+    that segment makes its condition false, and the dead chain stays dead.
     """
     chain, segments = items.new_chain(), []
     for n, (part, weight) in enumerate(items.split(sizes, table.settings.segment_bytes), 1):
@@ -54,7 +56,7 @@ def put_list(table: "Table", key: str, texts: tuple[str, ...], sizes: list[int])
     head = to_wire(_closed(chain, 1, (), 0))
     last_part = {"Put": table.put_request(last_key, to_wire(last), ABSENT)}
 
-    def write(condition: str, **values: "Any") -> "dict[str, Any]":
+    def write(condition: str, **values: Any) -> dict[str, Any]:
         return {"Put": table.put_request(key, head, condition, **values)}
 
     while True:
@@ -67,7 +69,7 @@ def put_list(table: "Table", key: str, texts: tuple[str, ...], sizes: list[int])
             return
 
 
-def delete_head(table: "Table", key: str) -> None:
+def delete_head(table: Table, key: str) -> None:
     """Remove the key. One request, unless it holds a closed head."""
     while True:
         done, wire = table.delete(table.delete_request(key, OPEN))
@@ -75,8 +77,8 @@ def delete_head(table: "Table", key: str) -> None:
             return
 
 
-def remove_expired(table: "Table", key: str, head: Item) -> None:
-    """Remove a head whose time is over, unless somebody has replaced or renewed it."""
+def remove_expired(table: Table, key: str, head: Item) -> None:
+    """Remove an expired head, unless another writer replaced or renewed it meanwhile."""
     now = {"now": {"N": str(clock.now())}}
     if head.closed:
         _replace_closed(table, key, head, _deletion(table, key, EXPIRED, **now))
@@ -84,8 +86,8 @@ def remove_expired(table: "Table", key: str, head: Item) -> None:
         table.delete(table.delete_request(key, f"{OPEN} AND {EXPIRED}", **now))
 
 
-def _deletion(table: "Table", key: str, also: str = "", **more: "Any") -> "Callable[..., dict[str, Any]]":
-    def write(condition: str, **values: "Any") -> "dict[str, Any]":
+def _deletion(table: Table, key: str, also: str = "", **more: Any) -> Callable[..., dict[str, Any]]:
+    def write(condition: str, **values: Any) -> dict[str, Any]:
         condition = f"{condition} AND {also}" if also else condition
         return {"Delete": table.delete_request(key, condition, **values, **more)}
 
@@ -93,16 +95,16 @@ def _deletion(table: "Table", key: str, also: str = "", **more: "Any") -> "Calla
 
 
 def _replace_closed(
-    table: "Table", key: str, old: Item, write: "Callable[..., dict[str, Any]]", *others: "dict[str, Any]"
+    table: Table, key: str, old: Item, write: Callable[..., dict[str, Any]], *others: dict[str, Any]
 ) -> bool:
-    """Write the head in place of `old`, which is closed, and seal its chain's tail; False when somebody was faster."""
+    """Replace `old`, which is closed, and seal its chain's tail; return False if another writer was faster."""
     head = write(SAME_CLOSED_HEAD, chain={"S": old.chain})
     tail = table.tail(key, old.chain)
     if tail is not None and tail.sealed:
-        # Somebody else has just replaced this head, and its condition will say so; or else the head was made anew
-        # by a request that was re-sent after a reset, and its chain needs no second seal.
+        # Another writer has just replaced this head, and the condition will be false; or this is a resurrected head
+        # (see `append`), whose chain needs no second seal.
         return table.transact(head, *others)
-    if tail is None or tail.closed:  # a sealed stub where the next segment would go
+    if tail is None or tail.closed:  # put a sealed stub where the next segment would go
         n, condition = tail.n + 1 if tail else 1, ABSENT
     else:
         n, condition = tail.n, UNSEALED_TAIL

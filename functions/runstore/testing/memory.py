@@ -1,55 +1,54 @@
 """The run store without a table: the same operations, results and errors, in memory."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Subnormal
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 from runstore import clock
-from runstore.errors import InvalidRequestError
-from runstore.model import identifiers as names
-from runstore.model import values
-from runstore.protocol.append import mismatch
-from runstore.protocol.read import no_list
+from runstore.errors import error_context
+from runstore.model import operations, values
+from runstore.model.identifiers import check_key, check_run_id
+from runstore.protocol.kinds import mismatch, not_a_list
 from runstore.settings import Settings
-from runstore.store import Naming, RunStore
 
 if TYPE_CHECKING:
-    from runstore.lifecycle.completion import Retirement, TimeLeft
-    from runstore.lifecycle.retirement import StatusChange
+    from collections.abc import Iterable
+    from typing import Any
+
     from runstore.model.expressions import Change
     from runstore.model.items import Item, Kind
-    from runstore.model.values import JSON
 
-_DAY = 86_400
 _DIGITS = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
-_LOCK = Lock()  # one for all: stores that share their runs need not know each other
+_LOCK = Lock()  # one for all stores: those that share runs do not know each other
 
 
 @dataclass(slots=True)
 class Entry:
-    """What one key holds: JSON texts, so that nothing that a caller changes later changes it."""
+    """What one key holds: JSON texts, so that later changes by the caller do not reach it."""
 
-    kind: "Kind"
+    kind: Kind
     texts: list[str] = field(default_factory=list)
     number: Decimal = Decimal(0)
     results: dict[str, str] = field(default_factory=dict)  # by the digests of their tokens
     expires_at: int = 0
 
 
-Runs: TypeAlias = dict[str, dict[str, Entry]]
+Runs: TypeAlias = "dict[str, dict[str, Entry]]"
 
 
-class InMemoryRunStore(RunStore):
-    """`RunStore` for tests: it passes the same contract suite, and needs no AWS.
+class InMemoryRunStore:
+    """A store for tests without AWS: it satisfies `runstore.Store` and passes the same contract suite as `RunStore`.
 
-    Every operation is atomic, also between threads, and validates, limits and fails like the real one. It sends no
-    requests, and nothing retires its runs. Where a list or counter has outgrown one DynamoDB item, each push or
-    increment renews its time to live here, but not there.
+    Every operation is atomic, also between threads, and has the limits and errors of the real one. Nothing retires its
+    runs. One difference: each push or increment renews how long a key lives, also where a list or counter would have
+    outgrown one DynamoDB item.
 
     Args:
         run_id: The run.
-        runs: What several stores have in common, as they would a table: pass the same dict to each.
+        runs: What several stores share, as they would share a table: pass the same dict to each.
         settings: Settings to test with, such as another `max_value_bytes`.
 
     Example:
@@ -60,58 +59,99 @@ class InMemoryRunStore(RunStore):
     """
 
     def __init__(self, run_id: str = "run", *, runs: Runs | None = None, settings: Settings | None = None) -> None:
-        with Naming("open"):
-            self._run_id = names.check_run_id(run_id)
+        with error_context("open"):
+            self._run_id = check_run_id(run_id)
         self._settings = Settings("in-memory") if settings is None else settings
         self._runs: Runs = {} if runs is None else runs
 
+    def __repr__(self) -> str:
+        return f"InMemoryRunStore({self._run_id!r})"
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self._run_id
+
     @property
     def requests(self) -> int:
-        """None: there is nowhere to send them."""
+        """Always 0: there is nowhere to send requests."""
         return 0
 
-    def retire(self, change: "StatusChange", *, time_left: "TimeLeft | None" = None) -> "Retirement":  # noqa: ARG002
-        """Raise InvalidRequestError: Step Functions tells of no end of such a run. Use complete."""
-        raise InvalidRequestError("an in-memory run is not retired: complete() deletes it")
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a key, or `default` if it is not set. See `RunStore.get`."""
+        found, value = self.find(key)
+        return value if found else default
 
-    def _read(self, key: str) -> "tuple[bool, JSON]":
-        with _LOCK:
-            entry = self._entry(key)
+    def find(self, key: str) -> tuple[bool, Any]:
+        """Return whether a key is set, and its value. See `RunStore.find`."""
+        with error_context("get", self._run_id, key), _LOCK:
+            entry = self._entry(check_key(key))
             return entry is not None, None if entry is None else _value(entry)
 
-    def _read_part(self, key: str, start: int, stop: int | None) -> "list[JSON] | None":
-        with _LOCK:
+    def get_range(self, key: str, start: int = 0, limit: int | None = None) -> list[Any]:
+        """Return part of a list. See `RunStore.get_range`."""
+        with error_context("get_range", self._run_id, key), _LOCK:
+            key = check_key(key)
+            start, stop = operations.get_range(start, limit)
             entry = self._entry(key)
             if entry is None:
-                return None
+                return []
             if entry.kind != "list":
-                raise no_list(key, entry.kind)
+                raise not_a_list(key, entry.kind)
             return values.decode_list(entry.texts[start:stop])
 
-    def _read_keys(self) -> list[str]:
+    def set(self, key: str, value: Any) -> None:
+        """Replace the value of a key. See `RunStore.set`."""
+        with error_context("set", self._run_id, key):
+            key = check_key(key)
+            entry = _entry_of(operations.set_value(value, self._settings))
+            with _LOCK:
+                self._keep(key, entry)
+
+    def push(self, key: str, item: Any, *, token: str | None = None) -> int:
+        """Append to a list and return its length after that. See `RunStore.push`."""
+        with error_context("push", self._run_id, key):
+            return int(self._append(check_key(key), operations.push(item, token, self._settings)))
+
+    def push_many(self, key: str, items: Iterable[Any], *, token: str | None = None) -> int:
+        """Append several elements in order. See `RunStore.push_many`."""
+        with error_context("push_many", self._run_id, key):
+            key = check_key(key)
+            _, parts = operations.push_many(items, token, self._settings)
+            return [int(self._append(key, part.change)) for part in parts][-1]
+
+    def increment(self, key: str, delta: float = 1, *, token: str | None = None) -> int | float:
+        """Add to a counter and return its new value. See `RunStore.increment`."""
+        with error_context("increment", self._run_id, key):
+            return values.decode_number(self._append(check_key(key), operations.increment(delta, token)))
+
+    def delete(self, key: str) -> None:
+        """Remove a key. See `RunStore.delete`."""
+        with error_context("delete", self._run_id, key), _LOCK:
+            self._keys().pop(check_key(key), None)
+
+    def keys(self) -> list[str]:
+        """Return the keys that are set. See `RunStore.keys`."""
         with _LOCK:
             return sorted((key for key in self._keys() if self._entry(key)), key=str.encode)
 
-    def _read_all(self) -> "dict[str, JSON]":
+    def snapshot(self) -> dict[str, Any]:
+        """Return every key with its value. See `RunStore.snapshot`."""
         with _LOCK:
             return {key: _value(entry) for key, entry in self._keys().items() if self._entry(key)}
 
-    def _write(self, key: str, head: "Item") -> None:
-        number = Entry("number", number=Decimal(head.number))
+    def complete(self) -> int:
+        """Delete the run and return how many keys it had. See `RunStore.complete`."""
         with _LOCK:
-            self._keep(key, number if head.kind == "number" else Entry("value", [head.value]))
+            return len(self._runs.pop(self._run_id, {}))
 
-    def _write_list(self, key: str, texts: tuple[str, ...], sizes: list[int]) -> None:  # noqa: ARG002
-        with _LOCK:
-            self._keep(key, Entry("list", list(texts)))
-
-    def _append(self, key: str, change: "Change") -> str:
+    def _append(self, key: str, change: Change) -> str:
         with _LOCK:
             entry = self._entry(key) or Entry(change.kind)
             if change.digest is not None and change.digest in entry.results:
                 return entry.results[change.digest]
             if entry.kind != change.kind:
-                raise mismatch(key, entry.kind)
+                raise mismatch(key, entry.kind, change.kind)
             if isinstance(change.operand, str):
                 entry.number = _sum(entry.number, change.operand)
                 total = str(entry.number)
@@ -123,14 +163,6 @@ class InMemoryRunStore(RunStore):
             self._keep(key, entry)
             return total
 
-    def _remove(self, key: str) -> None:
-        with _LOCK:
-            self._keys().pop(key, None)
-
-    def _complete(self, time_left: "TimeLeft | None") -> int:  # noqa: ARG002 it takes no time
-        with _LOCK:
-            return len(self._runs.pop(self._run_id, {}))
-
     def _keys(self) -> dict[str, Entry]:
         return self._runs.setdefault(self._run_id, {})
 
@@ -139,8 +171,14 @@ class InMemoryRunStore(RunStore):
         return None if entry is None or entry.expires_at <= clock.now() else entry
 
     def _keep(self, key: str, entry: Entry) -> None:
-        entry.expires_at = clock.now() + self._settings.ttl_days * _DAY
+        entry.expires_at = clock.now() + self._settings.ttl_days * clock.SECONDS_PER_DAY
         self._keys()[key] = entry
+
+
+def _entry_of(value: Item | operations.ListValue) -> Entry:
+    if isinstance(value, operations.ListValue):
+        return Entry("list", list(value.texts))
+    return Entry("number", number=Decimal(value.number)) if value.kind == "number" else Entry("value", [value.value])
 
 
 def _sum(number: Decimal, delta: str) -> Decimal:
@@ -150,7 +188,7 @@ def _sum(number: Decimal, delta: str) -> Decimal:
         raise values.out_of_range() from failure
 
 
-def _value(entry: Entry) -> "JSON":
+def _value(entry: Entry) -> Any:
     if entry.kind == "list":
         return values.decode_list(entry.texts)
     return values.decode_number(str(entry.number)) if entry.kind == "number" else values.decode(entry.texts[0])

@@ -7,11 +7,12 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from runstore.dynamodb.client import default_client
-from runstore.dynamodb.table import Table
+from runstore.aws_lambda import startup
+from runstore.aws_lambda.context import time_left
 from runstore.errors import ConfigurationError, IncompleteCompletionError, TransientError
+from runstore.lifecycle import completion
 from runstore.settings import Settings
-from runstore.store import RunStore
+from runstore.store import RunStore, table_of
 from runstore.workflow.engine import Engine
 from runstore.workflow.errors import HookRunningError, StepFailure, WorkflowUnavailableError
 from runstore.workflow.events import Event, parse
@@ -37,26 +38,21 @@ def make_handler(
 ) -> Callable[[Any, Any], Any]:
     """Return the handler; see `Workflow.lambda_handler`."""
     cached_logger = cache(_new_logger)
-    initialization = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE")
-    if initialization:
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE"):
         cached_logger()  # while Lambda starts the process, or takes its snapshot, and nobody waits for an answer
-    if initialization == "snap-start":
-        from runstore.aws_lambda import snapstart  # noqa: PLC0415 elsewhere there is no such thing
-
-        snapstart.register()
+    startup.prepare()
 
     def handler(event: Any, context: Any = None) -> Any:
         """Do what the state machine asks for. Raises what the state machine's Retry and Catch match, by class name."""
         request, logger = parse(event), cached_logger()
         logger.append_keys(run_id=request.run_id, workflow=workflow.__name__, task=request.task, **_step_of(request))
         settings = Settings.from_environment(table_name)
-        connection = default_client() if client is None else client
-        store = RunStore(request.run_id, client=connection, settings=settings)
-        table, time_left = Table(connection, settings, request.run_id), _time_left(context)
-        engine = Engine(workflow, store, table, Records(table), settings, logger, now, time_left)
+        store = RunStore(request.run_id, client=client, settings=settings)
+        table, remaining = table_of(store), time_left(context)
+        engine = Engine(workflow, store, table, Records(table), settings, logger, now, remaining)
         try:
             if request.task == "complete":
-                return {"deleted": store.complete(time_left=time_left)}
+                return {"deleted": completion.complete(table, remaining)}
             answer = _ANSWERS[request.task](engine, request)
         except (IncompleteCompletionError, HookRunningError):
             raise
@@ -102,9 +98,3 @@ def _exception(failure: Failure | StepFailure) -> Exception:
 def _step_of(request: Event) -> dict[str, Any]:
     step = request.state.get("next", {}).get("step") or {}
     return {name: step.get(key) for name, key in (("step_id", "id"), ("action", "action"), ("attempt", "attempt"))}
-
-
-def _time_left(context: Any) -> Callable[[], float] | None:
-    if not hasattr(context, "get_remaining_time_in_millis"):
-        return None
-    return lambda: float(context.get_remaining_time_in_millis()) / 1000

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from runstore.dynamodb.client import default_client
-from runstore.dynamodb.table import Table
 from runstore.model.values import encode
-from runstore.settings import Settings
+from runstore.store import RunStore, table_of
 from runstore.workflow.aws import error_code, step_functions, translate_error
 from runstore.workflow.errors import InvalidEventTokenError
 from runstore.workflow.proofs import check_token, read_token
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from runstore.dynamodb.table import Table
     from runstore.workflow.waits import Waiter
 
 # The state no longer waits with this token: it was woken or stopped, has timed out, or its execution has ended.
@@ -55,9 +54,8 @@ def send_event(
         ConfigurationError: The caller lacks a permission, for instance `states:SendTaskSuccess`.
     """
     parsed = read_token(token)
-    settings = Settings.from_environment(table_name)
-    text, _ = encode(body, "body", settings.max_value_bytes)
-    table = Table(default_client() if client is None else client, settings, parsed.run_id)
+    table = table_of(RunStore(parsed.run_id, table_name=table_name, client=client))
+    text, _ = encode(body, "body", table.settings.max_value_bytes)
     return deliver(table, parsed, text, lambda: step_functions() if stepfunctions is None else stepfunctions)
 
 

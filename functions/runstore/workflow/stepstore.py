@@ -15,15 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, NoReturn
 
-    from runstore.model.values import JSON
-    from runstore.store import RunStore
+    from runstore.interface import Store
 
 
 _SHORT = 200  # characters: a token has up to 256 bytes
 
 
 class StepStore:
-    """The store of a run inside a step or hook: `RunStore`, with every push and increment exactly once per step.
+    """The store of a run inside a step or hook: a `runstore.Store` with every push and increment exactly once per step.
 
     Where the caller passes no token, `push`, `push_many` and `increment` get one made of the step's id, the key, the
     operation, its operand, and how many equal calls this attempt has made before: the n-th push of an equal element to
@@ -32,7 +31,7 @@ class StepStore:
     members. What differs between attempts (a time, a random number) is another operand and counts again.
     """
 
-    def __init__(self, store: RunStore, step_id: str) -> None:
+    def __init__(self, store: Store, step_id: str) -> None:
         self._store, self._step_id = store, step_id
         self._counts: dict[str, int] = {}
         self._counting = Lock()
@@ -46,11 +45,11 @@ class StepStore:
         """Return the value of a key, or `default` when it is not set. See `RunStore.get`."""
         return self._store.get(key, default)
 
-    def find(self, key: str) -> tuple[bool, JSON]:
+    def find(self, key: str) -> tuple[bool, Any]:
         """Return whether a key is set, and its value. See `RunStore.find`."""
         return self._store.find(key)
 
-    def get_range(self, key: str, start: int = 0, limit: int | None = None) -> list[JSON]:
+    def get_range(self, key: str, start: int = 0, limit: int | None = None) -> list[Any]:
         """Return part of a list without reading all of it. See `RunStore.get_range`."""
         return self._store.get_range(key, start, limit)
 
@@ -58,11 +57,11 @@ class StepStore:
         """Replace the value of a key. See `RunStore.set`."""
         self._store.set(key, value)
 
-    def push(self, key: str, item: Any, token: str | None = None) -> int:
+    def push(self, key: str, item: Any, *, token: str | None = None) -> int:
         """Append to a list and return its length after this push, exactly once per step. See `RunStore.push`."""
-        return self._store.push(key, item, self._token("push", key, item) if token is None else token)
+        return self._store.push(key, item, token=self._token("push", key, item) if token is None else token)
 
-    def push_many(self, key: str, items: Iterable[Any], token: str | None = None) -> int:
+    def push_many(self, key: str, items: Iterable[Any], *, token: str | None = None) -> int:
         """Append many elements in order, exactly once per step. See `RunStore.push_many`.
 
         The elements of a set, which have no order, are appended in that of their JSON, so that each attempt's is equal.
@@ -71,11 +70,13 @@ class StepStore:
         if isinstance(items, (set, frozenset)):
             encoded.sort()
         listed = json.loads(f"[{','.join(encoded)}]")
-        return self._store.push_many(key, listed, self._token("push_many", key, listed) if token is None else token)
+        token = self._token("push_many", key, listed) if token is None else token
+        return self._store.push_many(key, listed, token=token)
 
-    def increment(self, key: str, delta: float = 1, token: str | None = None) -> int | float:
+    def increment(self, key: str, delta: float = 1, *, token: str | None = None) -> int | float:
         """Add to a counter and return its new value, exactly once per step. See `RunStore.increment`."""
-        return self._store.increment(key, delta, self._token("increment", key, delta) if token is None else token)
+        token = self._token("increment", key, delta) if token is None else token
+        return self._store.increment(key, delta, token=token)
 
     def delete(self, key: str) -> None:
         """Remove a key. See `RunStore.delete`."""
@@ -85,7 +86,7 @@ class StepStore:
         """Return the run's keys. See `RunStore.keys`."""
         return self._store.keys()
 
-    def snapshot(self) -> dict[str, JSON]:
+    def snapshot(self) -> dict[str, Any]:
         """Return all keys and values of the run. See `RunStore.snapshot`."""
         return self._store.snapshot()
 

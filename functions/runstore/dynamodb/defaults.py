@@ -1,0 +1,94 @@
+"""The transport of a process that is given no client, made when it is first needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from runstore.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from runstore.dynamodb.transport import Transport
+
+# DynamoDB answers in milliseconds or not at all. With botocore's backoff of at most 1, 2 and 4 seconds a request has
+# failed after 23. The functions, which have 30, then still report whether the write may have happened.
+_ATTEMPTS = 4
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 1, 3  # seconds
+_CONNECTIONS = 16
+
+
+def default_transport() -> Transport:
+    """Return the process's transport; make it at the first call.
+
+    Raises ConfigurationError if there is no region.
+    """
+    return process.default_transport()
+
+
+def transport_of(client: Any) -> Transport:
+    """Return the transport over a boto3 client. Anything that has a transport's `send` is one already."""
+    if hasattr(client, "send"):
+        transport: Transport = client
+        return transport
+    from runstore.dynamodb.boto3_transport import Boto3Transport  # noqa: PLC0415 the direct transport needs no botocore
+
+    return Boto3Transport(client)
+
+
+class Process:
+    """What one process has: a child of `fork` starts without it, and makes its own."""
+
+    def __init__(self) -> None:
+        self.transport: Transport | None = None
+        self._lock = Lock()
+
+    def default_transport(self) -> Transport:
+        """Return the transport; make it at the first call."""
+        with self._lock:
+            if self.transport is None:
+                self.transport = _new_transport()
+            return self.transport
+
+    def after_fork(self) -> None:
+        """Forget the parent's transport, and a lock that another of its threads may have held."""
+        self.transport, self._lock = None, Lock()
+
+
+process = Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=process.after_fork)
+
+
+def _new_transport() -> Transport:
+    return transport_of(new_client())
+
+
+def new_client() -> DynamoDBClient:
+    """Return a client from boto3's usual sources, whose requests fail soon enough for a function to say so."""
+    from botocore.config import Config  # noqa: PLC0415 only here is it needed
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
+
+    # boto3's client is botocore's, and importing boto3 just to make one takes a tenth of a cold start. If the caller
+    # has set up boto3's default session, the client comes from there.
+    session = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
+    make: Any = session.client if session else Session().create_client
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_READ_TIMEOUT,
+        max_pool_connections=_CONNECTIONS,
+        tcp_keepalive=True,
+    )
+    try:
+        client: DynamoDBClient = make("dynamodb", config=config)
+    except (BotoCoreError, ValueError) as failure:
+        reason = str(failure).rstrip(".")
+        raise ConfigurationError(f"cannot make a DynamoDB client: {reason}. Is AWS_REGION set?") from failure
+    return client
