@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runstore.aws_lambda.reading import find_range
 from runstore_inspector import executions, sending, words
 from runstore_inspector.cli.options import Session, subcommand
 from runstore_inspector.problems import NotFoundError, UsageError, one_line
@@ -63,7 +64,7 @@ def get(session: Session, run: str, key: str, start: int | None, limit: int | No
     if start is None and limit is None:
         found, value = store.find(key)
     else:
-        found, value = store.find_range(key, start or 0, limit)
+        found, value = find_range(store, key, start or 0, limit)
     if not found:
         raise NotFoundError(f"the key {one_line(key)} is not set in the run {one_line(run)}")
     if session.as_json:
