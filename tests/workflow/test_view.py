@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from runstore.dynamodb.defaults import transport_of
 from runstore.dynamodb.table import Table
 from runstore.workflow import StepApi, Workflow, step
 from runstore.workflow.view import RunView, StepView, read_steps, read_token
@@ -53,7 +54,7 @@ class Office(Workflow):
 
 def look(machine: Machine, arn: str) -> RunView:
     """Return what there is to see."""
-    view = read_steps(Table(machine.client, machine.settings, arn))
+    view = read_steps(Table(transport_of(machine.client), machine.settings, arn))
     assert view is not None
     return view
 
@@ -99,7 +100,7 @@ def test_a_pending_wait_has_its_deadline_and_no_secret(office: Machine) -> None:
     secret = office.database.partitions[execution.arn]["\x1drun"]["secret"]["S"]
     assert secret not in repr(look(office, execution.arn))
     assert Office.token not in repr(look(office, execution.arn))
-    assert read_token(Table(office.client, office.settings, execution.arn), wait) == Office.token
+    assert read_token(Table(transport_of(office.client), office.settings, execution.arn), wait) == Office.token
     office.send(Office.token, {})
     assert look(office, execution.arn).waits == []
     office.loop.run(until=BEGAN + 61)
@@ -120,7 +121,7 @@ def test_a_failed_run_shows_where_it_failed(office: Machine) -> None:
 
 def test_a_run_without_records_has_no_steps(office: Machine) -> None:
     """What is no workflow's run, or has ended, is None."""
-    assert read_steps(Table(office.client, office.settings, "arn:nothing")) is None
+    assert read_steps(Table(transport_of(office.client), office.settings, "arn:nothing")) is None
 
 
 def test_a_walk_finds_every_step_of_a_wide_run(monkeypatch: pytest.MonkeyPatch) -> None:
