@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from runstore import clock
-from runstore.aws_api.errors import BrokenAnswerError
+from runstore.aws_api.errors import BrokenAnswerError, NotSentError
 
 if TYPE_CHECKING:
     import socket
@@ -41,12 +41,16 @@ def exchange(sock: socket.socket, request: bytes, deadline: float) -> Answer:
     """Send a request and return the whole answer.
 
     Raises:
+        NotSentError: The deadline has passed.
         BrokenAnswerError: The answer did not arrive in time, broke off anywhere or makes no sense as HTTP. The request
             may have taken effect.
     """
     reader = _Reader(sock, deadline)
     try:
         reader.limit()
+    except TimeoutError as failure:
+        raise NotSentError("there was no time left to send the request") from failure
+    try:
         sock.sendall(request)
         head = _parse_head(reader.until(b"\r\n\r\n"))
         while head.status < _FIRST_FINAL_STATUS:  # a server may send interim answers

@@ -1,0 +1,1 @@
+"""The direct transport: signatures, connections, answers, retries, and when it is chosen."""
