@@ -7,6 +7,8 @@ store.increment("processedCount", token="ship-7")
 """
 
 from runstore._version import __version__
+from runstore.aws_api.choice import TransportChoice
+from runstore.dynamodb.defaults import transport_choice
 from runstore.errors import (
     ConfigurationError,
     CounterRangeError,
@@ -47,7 +49,9 @@ __all__ = [
     "Store",
     "ThrottledError",
     "TransientError",
+    "TransportChoice",
     "UnavailableError",
     "ValueTooLargeError",
     "__version__",
+    "transport_choice",
 ]

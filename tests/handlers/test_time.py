@@ -30,7 +30,7 @@ def test_a_completion_stops_before_lambda_does(table: Table, call: Call, output:
     for number in range(130):
         table.store().set(f"key {number}", number)
     with pytest.raises(IncompleteCompletionError, match="time ran out after 50 items of the run: call again") as caught:
-        call("complete_run", runId=RUN, context=_context(30_000, 30_000, 30_000, 4_000))
+        call("complete_run", runId=RUN, context=_context(30_000, 30_000, 30_000, 30_000, 4_000))
     assert (caught.value.done, caught.value.run_id, caught.value.operation) == (50, RUN, "complete")
     assert len(table.items()[RUN]) == 80
     assert call("complete_run", runId=RUN, context=_context(30_000)) == {"runId": RUN, "deleted": 80}
@@ -55,6 +55,6 @@ def test_a_retirement_stops_before_lambda_does(table: Table, call: Call) -> None
         "detail": {"executionArn": RUN, "status": "SUCCEEDED", "stopDate": 1},
     }
     with pytest.raises(IncompleteCompletionError):
-        call("retire_run", event, context=_context(30_000, 30_000, 1_000))
+        call("retire_run", event, context=_context(30_000, 30_000, 30_000, 1_000))
     assert call("retire_run", event, context=_context(30_000))["deleted"] == 15
     assert table.items()[RUN] == {}

@@ -31,9 +31,11 @@ PUBLIC = {
     "Store",
     "ThrottledError",
     "TransientError",
+    "TransportChoice",
     "UnavailableError",
     "ValueTooLargeError",
     "__version__",
+    "transport_choice",
 }
 
 # A module of a later row may import modules of earlier rows, never the other way round; modules that are named in no

@@ -59,9 +59,8 @@ class Server:
             with suppress(OSError):
                 if reset:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                else:
-                    connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+                # Its thread, which waits for a request, wakes up and closes it.
+                connection.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
 
     def serve(self, connection: socket.socket, number: int) -> None:
         """Answer the requests of one connection until a reply ends it."""

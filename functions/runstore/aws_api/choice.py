@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TRANSPORT_VARIABLE = "RUNSTORE_TRANSPORT"
 _IN_LAMBDA = "AWS_LAMBDA_RUNTIME_API"
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-_AUTHORITIES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_AUTHORITIES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 _FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 _FILE_SETTINGS = (
     b"account_id_endpoint_mode",
@@ -102,9 +102,11 @@ def _was_set_up(session: object) -> bool:
 
 
 def _unusual_environment(environment: Mapping[str, str]) -> str:
+    if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        return "SnapStart is on, under which credentials are no environment variables"
     for variable in _CONTAINER:
         if environment.get(variable):
-            return f"credentials come from {variable}, as under SnapStart"
+            return f"credentials come from {variable}"
     if not (environment.get(ACCESS_KEY) and environment.get(SECRET_KEY)):
         return f"there are no credentials in {ACCESS_KEY} and {SECRET_KEY}"
     for variable in _AUTHORITIES:
@@ -130,17 +132,17 @@ def _unusual_file(path: str) -> str:
 
 
 def _proxy(endpoint: Endpoint, environment: Mapping[str, str]) -> str:
-    """Return the name of the variable that sends requests through a proxy, if one does.
+    """Return the name of the variable that may send requests through a proxy, if one does.
 
-    The rules are those of urllib, and so of botocore: names in lower case go first, NO_PROXY lists hosts and domains.
+    As for urllib, and so for botocore, a name in lower case goes first, and NO_PROXY lists hosts and domains.
     """
-    name = f"{endpoint.scheme}_proxy"
-    name = name if name in environment else name.upper()
-    if not environment.get(name):
-        return ""
     excluded = environment.get("no_proxy", environment.get("NO_PROXY", ""))
     for entry in excluded.lower().split(","):
         suffix = entry.strip().lstrip(".")
         if suffix == "*" or (suffix and (f".{endpoint.host}".endswith(f".{suffix}") or suffix == endpoint.authority)):
             return ""
-    return name
+    for name in ("https_proxy", "http_proxy"):
+        found = name if name in environment else name.upper()
+        if environment.get(found):
+            return found
+    return ""

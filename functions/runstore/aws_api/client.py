@@ -18,7 +18,7 @@ from runstore.aws_api.signing import Signer
 from runstore.aws_api.time_limit import seconds_left
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from runstore.aws_api.endpoint import Endpoint, Service
@@ -69,8 +69,15 @@ class JsonClient:
         # Every separator without a space; only trees of JSON values are sent, so nothing can hold itself.
         self._encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
-    def call(self, operation: str, request: Mapping[str, Any], *, idempotent: bool) -> dict[str, Any]:
-        """Send a request and return the answer's body.
+    def call(
+        self,
+        operation: str,
+        request: Mapping[str, Any],
+        *,
+        idempotent: bool,
+        accept: Callable[[dict[str, Any]], bool] = lambda _: True,
+    ) -> dict[str, Any]:
+        """Send a request and return the answer's body, if `accept` finds in it what the service always answers.
 
         What never arrived or was throttled is sent again, up to four times in all, after pauses with full jitter. What
         may have taken effect is sent again only if `idempotent`. Nothing outlasts the `time_limit` of the caller.
@@ -86,7 +93,9 @@ class JsonClient:
         while True:
             outcome = self._attempt(operation, body, idempotent=idempotent)
             if not isinstance(outcome, _Failure):
-                return outcome
+                if accept(outcome):
+                    return outcome
+                outcome = _Failure("the answer lacks what the service always answers", _RETRY_PAUSE, doubtful=True)
             doubtful |= outcome.doubtful
             if attempt == _MAX_ATTEMPTS or (outcome.doubtful and not idempotent) or not _pause(outcome, attempt):
                 raise ApiError(

@@ -15,7 +15,7 @@ from weakref import WeakSet
 from runstore import clock
 from runstore.aws_api.errors import BrokenAnswerError, NotSentError, UntrustedServerError
 from runstore.aws_api.exchange import exchange
-from runstore.aws_api.tls import new_context
+from runstore.aws_api.tls import shared_context
 
 if TYPE_CHECKING:
     from typing import Any
@@ -39,7 +39,8 @@ class Pool:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._context = new_context() if endpoint.scheme == "https" else None
+        bundle = os.environ.get("AWS_CA_BUNDLE", "")
+        self._context = shared_context(bundle) if endpoint.scheme == "https" else None
         self._lock = Lock()
         self._idle: list[_Connection] = []  # the one that was used last is at the end
         _pools.add(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
 from importlib.util import find_spec
@@ -9,21 +10,26 @@ from importlib.util import find_spec
 from runstore.aws_api.errors import UnusableError
 
 
-def new_context() -> ssl.SSLContext:
+@functools.cache
+def shared_context(bundle: str) -> ssl.SSLContext:
+    """Return the process's context for an AWS_CA_BUNDLE ("" for none): all clients share it."""
+    return new_context(bundle)
+
+
+def new_context(bundle: str = "") -> ssl.SSLContext:
     """Return a context that verifies certificates and host names.
 
     Reading a system's authorities takes long on a small function: make it while Lambda initialises. An image without
-    a system store gets the bundle that botocore brings, without importing botocore. AWS_CA_BUNDLE goes before both, and
+    a system store gets the bundle that botocore brings, without importing botocore. A `bundle` goes before both, and
     OpenSSL itself reads SSL_CERT_FILE and SSL_CERT_DIR.
 
     Raises:
         UnusableError: There are no certificate authorities.
     """
-    bundle = os.environ.get("AWS_CA_BUNDLE") or None
-    if bundle is None and not _has_system_store():
+    if not bundle and not _has_system_store():
         bundle = _botocore_bundle()
     try:
-        context = ssl.create_default_context(cafile=bundle)
+        context = ssl.create_default_context(cafile=bundle or None)
     except (OSError, ssl.SSLError) as failure:
         raise UnusableError(f"{bundle} must hold certificate authorities; reading it failed: {failure}") from failure
     context.set_alpn_protocols(["http/1.1"])

@@ -18,7 +18,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from runstore import clock
 from runstore.aws_lambda import startup
-from runstore.aws_lambda.context import time_left
+from runstore.aws_lambda.context import limited, time_left
 from runstore.errors import (
     ConfigurationError,
     InvalidRequestError,
@@ -113,7 +113,8 @@ def _serve(operation: str, answer: Callable[[Event, TimeLeft | None, Event], Res
         started = clock.elapsed()
         log_fields: Event = {"operation": operation, "function_request_id": getattr(context, "aws_request_id", None)}
         try:
-            result = answer(event, time_left(context), log_fields)
+            with limited(context):
+                result = answer(event, time_left(context), log_fields)
             log_fields["result_bytes"] = _check_result(result)
         except Exception as failure:
             _report(log_fields, started, time_left(context), failure)

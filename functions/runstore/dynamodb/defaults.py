@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from runstore.aws_api.choice import choose, unusual_process
+from runstore.aws_api.endpoint import DYNAMODB
 from runstore.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from runstore.aws_api.choice import TransportChoice
     from runstore.dynamodb.transport import Transport
 
 # DynamoDB answers in milliseconds or not at all. With botocore's backoff of at most 1, 2 and 4 seconds a request has
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 _ATTEMPTS = 4
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 1, 3  # seconds
 _CONNECTIONS = 16
+
+_logger = logging.getLogger("runstore")
 
 
 def default_transport() -> Transport:
@@ -41,23 +47,50 @@ def transport_of(client: Any) -> Transport:
     return Boto3Transport(client)
 
 
+def transport_choice() -> TransportChoice:
+    """Return how a `RunStore` without a client reaches DynamoDB in this process, and why.
+
+    `name` is "direct" or "boto3", `reason` a sentence. Nothing is sent, and no client is made. The same is logged once
+    at DEBUG by the logger `runstore`. Raises ConfigurationError if RUNSTORE_TRANSPORT is neither.
+    """
+    return process.current_choice()
+
+
 class Process:
     """What one process has: a child of `fork` starts without it, and makes its own."""
 
     def __init__(self) -> None:
         self.transport: Transport | None = None
+        self.choice: TransportChoice | None = None
         self._lock = Lock()
 
     def default_transport(self) -> Transport:
         """Return the transport; make it at the first call."""
         with self._lock:
+            choice = self._choose()
             if self.transport is None:
-                self.transport = _new_transport()
+                self.transport = _new_transport(choice)
             return self.transport
+
+    def current_choice(self) -> TransportChoice:
+        """Return the choice; make it at the first call."""
+        with self._lock:
+            return self._choose()
 
     def after_fork(self) -> None:
         """Forget the parent's transport, and a lock that another of its threads may have held."""
         self.transport, self._lock = None, Lock()
+
+    def _choose(self) -> TransportChoice:
+        # The environment is looked at once. What happens in the process later, such as a test that starts moto, counts.
+        if self.choice is None or (self.choice.name == "direct" and unusual_process()):
+            choice = choose(DYNAMODB)
+            if self.choice is not None and choice.name != self.choice.name:
+                self.transport = None
+            if choice != self.choice:
+                _logger.debug("DynamoDB is reached by the %s transport: %s", choice.name, choice.reason)
+                self.choice = choice
+        return self.choice
 
 
 process = Process()
@@ -65,7 +98,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=process.after_fork)
 
 
-def _new_transport() -> Transport:
+def _new_transport(choice: TransportChoice) -> Transport:
+    if choice.name == "direct":
+        from runstore.dynamodb.direct import DirectTransport  # noqa: PLC0415 others need none of it
+
+        return DirectTransport()
     return transport_of(new_client())
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runstore.aws_api.client import JsonClient
 from runstore.aws_api.endpoint import DYNAMODB, resolve
 from runstore.aws_api.errors import ApiError, UnusableError
+from runstore.dynamodb.answers import is_complete
 from runstore.dynamodb.transport import RequestError
 from runstore.errors import ConfigurationError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TRANSACTION = "TransactWriteItems"
+_READS = {"BatchGetItem", "GetItem", "Query"}
 
 
 class DirectTransport:
@@ -48,16 +50,18 @@ class DirectTransport:
             # DynamoDB carries out one transaction of a token, however often it arrives within ten minutes.
             request, idempotent = {"ClientRequestToken": os.urandom(16).hex(), **request}, True
         try:
-            return self._client.call(operation, request, idempotent=idempotent)
+            return self._client.call(
+                operation, request, idempotent=idempotent, accept=lambda answer: is_complete(operation, request, answer)
+            )
         except ApiError as failure:
-            raise _request_error(failure) from failure
+            raise _request_error(failure, write=operation not in _READS) from failure
 
     def close(self) -> None:
         """Close the idle connections; the next request opens another."""
         self._client.close()
 
 
-def _request_error(failure: ApiError) -> RequestError:
+def _request_error(failure: ApiError, *, write: bool) -> RequestError:
     reasons = failure.body.get("CancellationReasons") or ()
     codes = (reason["Code"] for reason in reasons if reason.get("Code", "None") != "None")
     return RequestError(
@@ -66,6 +70,6 @@ def _request_error(failure: ApiError) -> RequestError:
         status=failure.status,
         reasons=tuple(codes),
         item=failure.body.get("Item"),
-        may_have_happened=failure.may_have_happened,
+        may_have_happened=write and failure.may_have_happened,
         unusable=failure.unusable,
     )

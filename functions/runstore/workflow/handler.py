@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from runstore.aws_lambda import startup
-from runstore.aws_lambda.context import time_left
+from runstore.aws_lambda.context import limited, time_left
 from runstore.errors import ConfigurationError, IncompleteCompletionError, TransientError
 from runstore.lifecycle import completion
 from runstore.settings import Settings
@@ -51,9 +51,10 @@ def make_handler(
         table, remaining = table_of(store), time_left(context)
         engine = Engine(workflow, store, table, Records(table), settings, logger, now, remaining)
         try:
-            if request.task == "complete":
-                return {"deleted": completion.complete(table, remaining)}
-            answer = _ANSWERS[request.task](engine, request)
+            with limited(context):
+                if request.task == "complete":
+                    return {"deleted": completion.complete(table, remaining)}
+                answer = _ANSWERS[request.task](engine, request)
         except (IncompleteCompletionError, HookRunningError):
             raise
         except TransientError as failure:
