@@ -2,19 +2,24 @@
 
 import json
 import random
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 import boto3
+from pytest import MonkeyPatch  # noqa: PT013 it restores the environment, here too
 
+from runstore.dynamodb.direct import DirectTransport
 from tests.backends import Backend, dynamodb_local
 from tests.backends.backend import REGION
+from tests.backends.server import running
 from tests.bench.meter import Meter
 
 if TYPE_CHECKING:
@@ -24,6 +29,13 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table as TableResource
 
 ELEMENT_BYTES = 190
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,9 @@ class Bench:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
+        patch = self._open.enter_context(MonkeyPatch.context())
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
         return self
 
     def __exit__(
@@ -79,6 +94,25 @@ class Bench:
         """The table; runs keep the measurements apart."""
         return self.backend.make_table("bench")
 
+    @contextmanager
+    def replay(self, certificate: Path | None = None) -> Iterator[str]:
+        """Start a server that answers at once what the backend has answered before; yield its URL."""
+        upstream = [str(self.backend.endpoint_url), *([] if certificate is None else [str(certificate)])]
+
+        def command(port: int) -> list[str]:
+            return [sys.executable, "-m", "tests.bench.replay", str(port), *upstream]
+
+        with running(command) as server:
+            yield server.url if certificate is None else server.url.replace("http:", "https:")
+
+    def direct(self, url: str | None = None) -> DirectTransport:
+        """Return a new direct transport to the backend, or to another server."""
+        with MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url or str(self.backend.endpoint_url))
+            transport = DirectTransport()
+        self._open.callback(transport.close)
+        return transport
+
     def metered_client(self, meter: Meter | None = None) -> "tuple[DynamoDBClient, Meter]":
         """Return a new client, and the meter (a new one, unless given) that counts what it sends."""
         meter = meter or Meter()
@@ -87,11 +121,11 @@ class Bench:
         meter.attach(client)
         return client, meter
 
-    def resource_table(self) -> "TableResource":
-        """Return the table as boto3's resource has it."""
+    def resource_table(self, url: str | None = None) -> "TableResource":
+        """Return the table as boto3's resource has it, at the backend or at another server."""
         resource = boto3.resource(
             "dynamodb",
-            endpoint_url=self.backend.endpoint_url,
+            endpoint_url=url or self.backend.endpoint_url,
             region_name=REGION,
             aws_access_key_id="local",
             aws_secret_access_key="local",
@@ -110,19 +144,22 @@ def element(number: int) -> dict[str, object]:
     return {"id": f"{number:08d}", "status": "done", "price": 12.5, "note": "n" * rest}
 
 
-def in_turns(rounds: int, *measured: Callable[[], object]) -> list[list[float]]:
+def in_turns(
+    rounds: int, *measured: Callable[[], object], clock: Callable[[], float] = perf_counter
+) -> list[list[float]]:
     """Run each of `measured` once a round, in an order that changes; return the seconds that each took in each round.
 
-    What slows the machine down for a while so slows down all of them.
+    What slows the machine down for a while so slows down all of them. With `process_time` as the clock, the seconds are
+    those of this process's processor.
     """
     seconds: list[list[float]] = [[] for _ in measured]
     order = list(range(len(measured)))
     for _ in range(rounds):
         random.shuffle(order)
         for index in order:
-            started = perf_counter()
+            started = clock()
             measured[index]()
-            seconds[index].append(perf_counter() - started)
+            seconds[index].append(clock() - started)
     return seconds
 
 
