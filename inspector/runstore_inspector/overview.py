@@ -45,10 +45,12 @@ class Overview:
         return not self.keys.keys and self.workflow is None
 
 
-def read(connection: Connection, run: Run, *, start: str = "", prefix: str = "") -> Overview:
-    """Read what there is to see of a run."""
-    keys = reading.read_keys(connection, run.id, Wanted(start=start, prefix=prefix))
-    return Overview(run, keys, steps.read(connection, run.id))
+def read(
+    connection: Connection, run: Run, wanted: Wanted | None = None, *, all_steps: bool = False
+) -> Overview:
+    """Read what there is to see of a run; all of its steps only if that is asked for, however many they are."""
+    keys = reading.read_keys(connection, run.id, wanted)
+    return Overview(run, keys, steps.read(connection, run.id, max_units=None if all_steps else steps.MAX_UNITS))
 
 
 def refresh(connection: Connection, run: Run) -> Run:
@@ -74,4 +76,4 @@ def summaries(connection: Connection, run_ids: Sequence[str]) -> list[Keys]:
 def steps_done(connection: Connection, run_id: str) -> tuple[int, int] | None:
     """Return how many of the steps that are known are done; None where that cannot be known."""
     workflow = steps.read(connection, run_id)
-    return (workflow.done, workflow.total) if workflow and workflow.total and not workflow.cut else None
+    return (workflow.done, workflow.total) if workflow and workflow.total else None

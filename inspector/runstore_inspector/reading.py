@@ -28,6 +28,7 @@ Wire = dict[str, dict[str, Any]]
 MAX_KEYS = 200
 MAX_UNITS = 200.0  # read units after which a page of keys ends; the last request may exceed it
 UNIT_BYTES = 4_096
+UNITS_A_PAGE = 256.0  # a Query's page of 1 MB
 _FIRST_PAGE, _AFTER_CHAIN, _MAX_PAGE = 4, 2, 64  # items of a Query
 _WORKERS = 8
 _BEYOND = "\U0010ffff"  # no key of a prefix sorts after the prefix and this
@@ -121,7 +122,7 @@ def read_key(connection: Connection, run_id: str, name: str) -> Key | None:
 
 def holds_anything(connection: Connection, run_id: str) -> bool:
     """Return whether the table has any item of a run, the workflow engine's records included."""
-    return bool(_query(connection, run_id, limit=1)["Items"])
+    return bool(query(connection, run_id, limit=1)["Items"])
 
 
 def _heads(connection: Connection, run_id: str, wanted: Wanted) -> tuple[list[_Found], str | None]:
@@ -130,7 +131,7 @@ def _heads(connection: Connection, run_id: str, wanted: Wanted) -> tuple[list[_F
     start = max(wanted.start, wanted.prefix, FIRST_USER_KEY)
     last = wanted.prefix + _BEYOND if wanted.prefix else ""
     while True:
-        answer = _query(connection, run_id, start, last, limit=page)
+        answer = query(connection, run_id, start, last, limit=page)
         wires: list[Wire] = answer["Items"]
         spent += max(1, ceil(sum(map(wire_bytes, wires)) / UNIT_BYTES))
         position = start
@@ -173,7 +174,7 @@ def _next_key(name: str) -> str:
 
 def _tail(connection: Connection, run_id: str, name: str, head: Item) -> tuple[Item, int] | None:
     first, last = segment_key(name, head.chain, 1), segment_key(name, head.chain, LAST_SEGMENT)
-    wires = _query(connection, run_id, first, last, limit=1, forward=False)["Items"]
+    wires = query(connection, run_id, first, last, limit=1, forward=False)["Items"]
     return (from_wire(wires[0]), wire_bytes(wires[0])) if wires else None
 
 
@@ -202,9 +203,17 @@ def _key(found: _Found, tail: tuple[Item, int] | None) -> Key:
     )
 
 
-def _query(  # noqa: PLR0913 the parameters of a Query
-    connection: Connection, run_id: str, first: str = "", last: str = "", *, limit: int, forward: bool = True
+def query(  # noqa: PLR0913 the parameters of a Query
+    connection: Connection,
+    run_id: str,
+    first: str = "",
+    last: str = "",
+    *,
+    limit: int | None = None,
+    forward: bool = True,
+    start: Any = None,
 ) -> Any:
+    """Return the answer of one consistent Query over sort keys."""
     condition, values = "#run_id = :run_id", {":run_id": {"S": run_id}}
     names = {"#run_id": "run_id"}
     if first:
@@ -212,6 +221,11 @@ def _query(  # noqa: PLR0913 the parameters of a Query
         values[":first"], names["#key"] = {"S": first}, "key"
         if last:
             values[":last"] = {"S": last}
+    more: dict[str, Any] = {}
+    if limit is not None:
+        more["Limit"] = limit
+    if start is not None:
+        more["ExclusiveStartKey"] = start
     return connection.dynamodb.query(
         TableName=connection.table,
         KeyConditionExpression=condition,
@@ -219,7 +233,7 @@ def _query(  # noqa: PLR0913 the parameters of a Query
         ExpressionAttributeValues=values,
         ConsistentRead=True,
         ScanIndexForward=forward,
-        Limit=limit,
+        **more,
     )
 
 

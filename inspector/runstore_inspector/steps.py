@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
+
+from runstore import clock
+from runstore.workflow import view
+from runstore_inspector import reading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runstore.dynamodb.table import Table
     from runstore_inspector.connection import Connection
+    from runstore_inspector.reading import Wire
 
 FAILED, RETRYING, RUNNING, WAITING, DONE = "failed", "retrying", "running", "waiting", "done"
+MAX_UNITS = 250.0  # read units of a run's records; beyond them the steps are read only when that is asked for
+_MAX_DEPTH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +26,15 @@ class Step:
     """A step. Times are epoch seconds, None where they are not known.
 
     Attributes:
-        id: The step's id; those of the steps that it has scheduled begin with it or follow it.
+        id: The step's id.
         action: The method's name.
         status: failed, retrying, running, waiting or done.
-        attempts: How often it was begun.
-        due: When it was to run.
-        began: When its last attempt began.
-        ended: When its outcome was recorded.
+        role: step, join or handler (of a failure).
+        depth: How many steps that scheduled several others led to it.
+        attempts: How many attempts have ended.
+        due: When it is due.
+        began: When its first attempt began.
+        ended: When it ended, or its last failed attempt did.
         error: The class name of the last error, "" without one.
         message: That error's text.
         payload_bytes: The size of its payload, None where it is not known.
@@ -32,6 +43,8 @@ class Step:
     id: str
     action: str
     status: str
+    role: str = "step"
+    depth: int = 0
     attempts: int = 0
     due: float | None = None
     began: float | None = None
@@ -43,22 +56,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A wait for an event: what runs when it comes, and until when it is waited for."""
+    """A wait for an event: the step that runs when it comes, who asked for it, and until when."""
 
     step_id: str
     action: str
-    deadline: float | None = None
-    received: bool = False
+    asked_by: str
+    deadline: float
+    on_timeout: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """What the engine's records tell of a run. `cut`: there are more steps than were read."""
+    """What the engine's records tell of a run; `unread` says that there are too many of them to read unasked."""
 
     steps: tuple[Step, ...] = ()
     waits: tuple[Wait, ...] = ()
-    failure: Step | None = None
-    cut: bool = False
+    unread: bool = False
 
     @property
     def done(self) -> int:
@@ -70,12 +83,81 @@ class Workflow:
         """How many steps are known."""
         return len(self.steps)
 
-    @property
-    def counts(self) -> Counter[str]:
-        """How many steps there are of each status."""
-        return Counter(step.status for step in self.steps)
+
+def read(connection: Connection, run_id: str, *, max_units: float | None = MAX_UNITS) -> Workflow | None:
+    """Return the steps of a run, None if it has no records: it is of no workflow class, or has ended well."""
+    try:
+        found = view.read_steps(cast("Table", _Records(connection, run_id, max_units)))
+    except _TooManyError:
+        return Workflow(unread=True)
+    if found is None:
+        return None
+    depths: dict[str, int] = {}
+    wide = {step.id for step in found.steps if len(step.children) > 1}
+    steps = []
+    for each in found.steps:
+        parent = each.parent
+        depth = 0 if parent is None else depths.get(parent, 0) + (parent in wide and each.role != "join")
+        depths[each.id] = depth
+        steps.append(_step(each, min(depth, _MAX_DEPTH)))
+    waits = tuple(
+        Wait(each.step_id, each.action, each.asked_by, each.deadline, each.on_timeout) for each in found.waits
+    )
+    return Workflow(tuple(steps), waits)
 
 
-def read(connection: Connection, run_id: str) -> Workflow | None:  # noqa: ARG001 the engine's reading interface lands soon
-    """Return the steps of a run, None if it is of no workflow class."""
-    return None
+def event_token(connection: Connection, run_id: str, step_id: str) -> str | None:
+    """Return the token of the wait that a step is for, to send its event; None if nothing waits there. Never shown."""
+    records = cast("Table", _Records(connection, run_id, None))
+    found = view.read_steps(records)
+    wait = next((each for each in found.waits if each.step_id == step_id), None) if found else None
+    return view.read_token(records, wait) if wait else None
+
+
+def _step(each: view.StepView, depth: int) -> Step:
+    error, message = each.error or ("", "")
+    status = RETRYING if each.status == "retried" else each.status
+    if status == RETRYING and each.due is not None and each.due <= clock.now():
+        status = RUNNING  # its next attempt
+    return Step(
+        each.id,
+        each.action,
+        status,
+        each.role,
+        depth,
+        each.attempts,
+        each.waits_until or each.due,
+        each.began,
+        each.ended if status in {DONE, FAILED} else None,
+        error,
+        message,
+        each.payload_bytes,
+    )
+
+
+class _TooManyError(Exception):
+    """Reading all records would cost more than is read unasked."""
+
+
+class _Records:
+    """What the engine's reading asks of a table, within a number of read units."""
+
+    def __init__(self, connection: Connection, run_id: str, max_units: float | None) -> None:
+        self._connection, self.run_id, self._max_units = connection, run_id, max_units
+
+    def query(self, first: str, last: str) -> Iterator[Wire]:
+        request: dict[str, Any] = {}
+        units = 0.0
+        while True:
+            answer = reading.query(self._connection, self.run_id, first, last, **request)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            units += reading.UNITS_A_PAGE
+            if self._max_units is not None and units >= self._max_units:
+                raise _TooManyError
+            request["start"] = answer["LastEvaluatedKey"]
+
+    def get_raw(self, key: str) -> Wire | None:
+        """Return one record."""
+        return next(iter(reading.query(self._connection, self.run_id, key, key, limit=1)["Items"]), None)

@@ -73,7 +73,7 @@ def run(view: Overview) -> dict[str, Any]:
     if view.workflow is not None:
         document["steps"] = [step(each) for each in view.workflow.steps]
         document["waits"] = [wait(each) for each in view.workflow.waits]
-        document["stepsComplete"] = not view.workflow.cut
+        document["stepsComplete"] = not view.workflow.unread
     return document
 
 
@@ -83,6 +83,7 @@ def step(shown: Step) -> dict[str, Any]:
         "id": shown.id,
         "action": shown.action,
         "status": shown.status,
+        "role": shown.role,
         "attempts": shown.attempts,
         "due": words.iso(shown.due),
         "began": words.iso(shown.began),
@@ -98,8 +99,9 @@ def wait(shown: Wait) -> dict[str, Any]:
     return {
         "stepId": shown.step_id,
         "action": shown.action,
+        "askedBy": shown.asked_by,
         "deadline": words.iso(shown.deadline),
-        "received": shown.received,
+        "onTimeout": shown.on_timeout,
     }
 
 
@@ -192,20 +194,21 @@ def print_steps(session: Session, view: Overview) -> None:
     if workflow is None:
         return
     click.echo()
-    print_table(session, STEP_COLUMNS, [step_row(each) for each in workflow.steps])
+    if workflow.steps:
+        print_table(session, STEP_COLUMNS, [step_row(each) for each in workflow.steps])
     for each in workflow.waits:
-        until = f" until {words.moment(each.deadline)}" if each.deadline else ""
-        state = "has its event" if each.received else f"waits for an event{until}"
-        click.echo(one_line(f"{each.action} (step {each.step_id}) {state}"))
-    if workflow.cut:
-        session.note("there are more steps than are shown")
+        until = f"until {words.moment(each.deadline)}, which step {each.asked_by} asked for"
+        click.echo(one_line(f"{each.action} (step {each.step_id}) waits for an event {until}"))
+    if workflow.unread:
+        session.note("it has too many steps to read them unasked: see them with --all-steps")
 
 
 def step_row(shown: Step) -> tuple[str, ...]:
     """Return a step as a table's row."""
     took = "" if shown.began is None else words.duration((shown.ended or clock.now()) - shown.began)
     error = f"{shown.error}: {shown.message}" if shown.error else ""
-    return shown.id, shown.action, shown.status, f"{shown.attempts or ''}", took, words.shortened(error, 300)
+    action = "  " * shown.depth + shown.action + ("" if shown.role == "step" else f" ({shown.role})")
+    return shown.id, action, shown.status, f"{shown.attempts or ''}", took, words.shortened(error, 300)
 
 
 def print_key(session: Session, shown: Key, value: Any, start: int) -> None:

@@ -123,7 +123,7 @@ def show(session: Session, run: str, key: str | None, start: int, limit: int, pr
     if key is not None:
         _show_key(session, found.id, key, start, limit)
         return
-    view = overview.read(session.connection, found, prefix=prefix)
+    view = overview.read(session.connection, found, reading.Wanted(prefix=prefix), all_steps=all_steps)
     if session.as_json:
         session.document(describing.run(view) | {"readUnits": session.meter.read_units})
         return

@@ -10,10 +10,10 @@ from urllib.parse import parse_qs
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from runstore_inspector import sending
+from runstore_inspector import sending, steps
 from runstore_inspector.page import render
 from runstore_inspector.page.site import CAUGHT, Site, path_parts
-from runstore_inspector.problems import UsageError
+from runstore_inspector.problems import InspectorError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -68,11 +68,22 @@ def _do(site: Site, run_id: str, action: str, form: dict[str, str], value: Any) 
     if action == "delete":
         store.delete(key)
     elif action == "send":
-        sending.send(site.connection, form.get("event_token", ""), value)
+        _send(site, run_id, form, value)
     else:
         store.complete()
         return "/"
     return render.run_url(run_id)
+
+
+def _send(site: Site, run_id: str, form: dict[str, str], body: Any) -> None:
+    """Send an event with a token that was given, or to the wait of a step."""
+    token: str | None = form.get("event_token")
+    if token is None:
+        token = steps.event_token(site.connection, run_id, form.get("step", ""))
+    if token is None:
+        raise NotFoundError("that step does not wait for an event any more")
+    if not sending.send(site.connection, token, body).get("accepted"):
+        raise InspectorError("the wait has had an event before, and the first event counts: this one is not used")
 
 
 def _value(text: str) -> Any:

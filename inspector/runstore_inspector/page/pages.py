@@ -93,7 +93,8 @@ def run_values(site: Site, name: str, request: Request, known: executions.Run | 
     """Return what a run's page shows; `known` is the run if it was found before."""
     asked = request.query_params
     found = overview.refresh(site.connection, known) if known else site.find(name)
-    view = overview.read(site.connection, found, start=asked.get("from", ""), prefix=asked.get("prefix", ""))
+    wanted = reading.Wanted(asked.get("from", ""), asked.get("prefix", ""))
+    view = overview.read(site.connection, found, wanted, all_steps=asked.get("steps") == "all")
     site.lines.note(found.id, view.keys.keys, clock.now())
     only = asked.get("only", "")
     chart, unread = _chart(site, view, only)

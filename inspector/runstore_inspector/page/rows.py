@@ -81,7 +81,7 @@ def of_workflow(workflow: Workflow, began: float, ended: float | None, only: str
     latest = max([now, *(step.due or 0 for step in workflow.steps if step.status in {"waiting", "retrying"})])
     earliest = min([began, *(step.began for step in workflow.steps if step.began is not None)])
     scale = _Scale(earliest, latest)
-    return _chart([_step_row(step, scale, now) for step in workflow.steps], scale, only, cut=workflow.cut)
+    return _chart([_step_row(step, scale, now) for step in workflow.steps], scale, only, cut=False)
 
 
 def _span_row(number: int, span: Span, scale: _Scale) -> Row:
@@ -106,10 +106,12 @@ def _step_row(step: Step, scale: _Scale, now: float) -> Row:
     notes = []
     if waits and step.due is not None:
         notes.append(f"due in {words.duration(step.due - now)}")
+    if step.role != "step":
+        notes.append("after all branches" if step.role == "join" else "handles the failure")
     if step.payload_bytes is not None:
         notes.append(f"payload {words.size(step.payload_bytes)}")
     return Row(
-        step.id, step.action, "Step", min(6, step.id.count(".") // 2), step.status, took, step.attempts, left, width,
+        step.id, step.action, "Step", step.depth, step.status, took, step.attempts, left, width,
         step.error, step.message, tuple(notes),
     )  # fmt: skip
 
