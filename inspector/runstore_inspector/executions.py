@@ -123,9 +123,15 @@ def machines(connection: Connection, named: Iterable[str] = ()) -> Machines:
 
 
 def _of_stack(connection: Connection, of: Any) -> tuple[str, ...]:
-    resources = connection.cloudformation.describe_stack_resources(**of)["StackResources"]
-    kind = "AWS::StepFunctions::StateMachine"
-    return tuple(each["PhysicalResourceId"] for each in resources if each["ResourceType"] == kind)
+    """Return the state machines of a stack and of the stacks nested in it."""
+    found: list[str] = []
+    for each in connection.cloudformation.describe_stack_resources(**of)["StackResources"]:
+        physical = each.get("PhysicalResourceId", "")
+        if each["ResourceType"] == "AWS::StepFunctions::StateMachine":
+            found.append(physical)
+        elif each["ResourceType"] == "AWS::CloudFormation::Stack" and physical and physical != each.get("StackId"):
+            found += _of_stack(connection, {"StackName": physical})
+    return tuple(found)
 
 
 # ---------------------------------------------------------------------------------------------- executions

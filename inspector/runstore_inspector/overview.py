@@ -45,9 +45,7 @@ class Overview:
         return not self.keys.keys and self.workflow is None
 
 
-def read(
-    connection: Connection, run: Run, wanted: Wanted | None = None, *, all_steps: bool = False
-) -> Overview:
+def read(connection: Connection, run: Run, wanted: Wanted | None = None, *, all_steps: bool = False) -> Overview:
     """Read what there is to see of a run; all of its steps only if that is asked for, however many they are."""
     keys = reading.read_keys(connection, run.id, wanted)
     return Overview(run, keys, steps.read(connection, run.id, max_units=None if all_steps else steps.MAX_UNITS))

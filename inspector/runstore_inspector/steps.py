@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from runstore import clock
@@ -104,6 +104,15 @@ def read(connection: Connection, run_id: str, *, max_units: float | None = MAX_U
         Wait(each.step_id, each.action, each.asked_by, each.deadline, each.on_timeout) for each in found.waits
     )
     return Workflow(tuple(steps), waits)
+
+
+def ended(workflow: Workflow, at: float | None) -> Workflow:
+    """Return the steps of a workflow that has ended well since they were read; the last ends may not be known."""
+    steps = (
+        step if step.status in {DONE, FAILED} else replace(step, status=DONE, began=step.began or step.due, ended=at)
+        for step in workflow.steps
+    )
+    return replace(workflow, steps=tuple(steps), waits=())
 
 
 def event_token(connection: Connection, run_id: str, step_id: str) -> str | None:

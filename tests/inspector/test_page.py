@@ -120,7 +120,7 @@ def test_every_answer_has_the_security_headers(page: Page) -> None:
         assert "unsafe" not in policy
         assert "http" not in policy
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
     assert "style=" not in page.get(run_path("nowhere")).text
 
 

@@ -117,7 +117,8 @@ def _scan(session: Session, name: str, limit: int, *, yes: bool) -> None:
 @click.option("--start", default=0, type=click.IntRange(0), help="Of a list, the first index to show.")
 @click.option("--limit", default=SHOWN_ELEMENTS, show_default=True, type=click.IntRange(1), help="At most so many.")
 @click.option("--prefix", default="", metavar="TEXT", help="Only keys that begin with this.")
-def show(session: Session, run: str, key: str | None, start: int, limit: int, prefix: str) -> None:
+@click.option("--all-steps", is_flag=True, help="All steps, also where reading them costs over 250 read units.")
+def show(session: Session, run: str, key: str | None, start: int, limit: int, prefix: str, *, all_steps: bool) -> None:
     """Show a run's keys and values, and of a workflow class its steps and pending waits; or one KEY."""
     found = executions.find(session.connection, run)
     if key is not None:

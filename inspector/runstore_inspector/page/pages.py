@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from runstore_inspector.executions import Execution
     from runstore_inspector.overview import Overview
+    from runstore_inspector.steps import Workflow
 
 RUNS_A_PAGE = 25
 ELEMENTS_A_PAGE = 50
@@ -97,12 +98,15 @@ def run_values(site: Site, name: str, request: Request, known: executions.Run | 
     view = overview.read(site.connection, found, wanted, all_steps=asked.get("steps") == "all")
     site.lines.note(found.id, view.keys.keys, clock.now())
     only = asked.get("only", "")
-    chart, unread = _chart(site, view, only)
+    workflow, remembered = site.steps_of(view)
+    chart, unread = _chart(site, view, workflow, only)
     return {
         "view": view,
         "run": found,
         "execution": found.execution,
         "chart": chart,
+        "workflow": workflow,
+        "remembered": remembered,
         "unread": unread,
         "only": only,
         "prefix": asked.get("prefix", ""),
@@ -112,13 +116,15 @@ def run_values(site: Site, name: str, request: Request, known: executions.Run | 
     }
 
 
-def _chart(site: Site, view: Overview, only: str) -> tuple[rows.Chart | None, str]:
+def _chart(site: Site, view: Overview, workflow: Workflow | None, only: str) -> tuple[rows.Chart | None, str]:
     """Return the timeline and, if there is none, why."""
     execution = view.run.execution
-    if view.workflow is not None and view.workflow.steps:
-        first = min((step.began or step.due or clock.now() for step in view.workflow.steps), default=clock.now())
+    if workflow is not None and workflow.steps:
+        first = min((step.began or step.due or clock.now() for step in workflow.steps), default=clock.now())
         began = execution.started if execution else first
-        return rows.of_workflow(view.workflow, began, execution.stopped if execution else None, only), ""
+        return rows.of_workflow(workflow, began, execution.stopped if execution else None, only), ""
+    if workflow is not None and workflow.unread:
+        return None, "unread"
     if execution is None:
         return None, view.run.unasked or ""
     try:

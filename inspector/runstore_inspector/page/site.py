@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.responses import HTMLResponse
 
 from runstore import __version__
-from runstore_inspector import executions
+from runstore_inspector import executions, steps
 from runstore_inspector.meter import Meter, metered
 from runstore_inspector.page import render
 from runstore_inspector.problems import EXIT_NOT_FOUND, EXIT_USAGE, FAILURES, InspectorError, explain
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     from runstore_inspector.connection import Connection
     from runstore_inspector.executions import Machines, Run
+    from runstore_inspector.overview import Overview
+    from runstore_inspector.steps import Workflow
 
+_MAX_REMEMBERED = 100  # runs of which the steps are kept
 _MACHINES_SECONDS = 60.0
 _STATUS = {EXIT_NOT_FOUND: 404, EXIT_USAGE: 400}
 
@@ -57,6 +60,7 @@ class Site:
             "region": self.connection.region,
             "max_value_bytes": self.connection.settings.max_value_bytes,
         }
+        self._steps: dict[str, Workflow] = {}
         self._machines: tuple[float, Machines] | None = None
         self._lock = Lock()
 
@@ -66,6 +70,21 @@ class Site:
             if self._machines is None or time.monotonic() - self._machines[0] > _MACHINES_SECONDS:
                 self._machines = time.monotonic(), executions.machines(self.connection)
             return self._machines[1]
+
+    def steps_of(self, view: Overview) -> tuple[Workflow | None, bool]:
+        """Return a run's steps, and whether they are what was last seen: a run that ends well takes them along."""
+        with self._lock:
+            if view.workflow is not None:
+                self._steps.pop(view.run.id, None)
+                self._steps[view.run.id] = view.workflow
+                while len(self._steps) > _MAX_REMEMBERED:
+                    self._steps.pop(next(iter(self._steps)))
+                return view.workflow, False
+            remembered = self._steps.get(view.run.id)
+        execution = view.run.execution
+        if remembered is None or execution is None or execution.status != "SUCCEEDED":
+            return None, False
+        return steps.ended(remembered, execution.stopped), True
 
     def find(self, name: str) -> Run:
         """Return the run with this id or name; raises as `executions.find`."""
