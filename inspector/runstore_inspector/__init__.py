@@ -4,3 +4,9 @@ The extra `inspector` of the wheel brings what this package needs. Nothing of it
 functions' bundle. It reads with the user's own credentials and needs read permissions alone; what a page or command
 costs in read units is always shown.
 """
+
+from __future__ import annotations
+
+from runstore_inspector.starting import StartedPage
+
+__all__ = ["StartedPage"]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import json
-import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
+
+from runstore_inspector import StartedPage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 30
 
 
@@ -66,14 +63,5 @@ def run_path(run_id: str, more: str = "") -> str:
 @contextmanager
 def started(environment: Mapping[str, str], *options: str) -> Iterator[Page]:
     """Start `runstore ui` and yield it once it listens."""
-    command = [sys.executable, "-m", "runstore_inspector", "ui", "--port", "0", "--json", *options]
-    path = f"{ROOT / 'functions'}:{ROOT / 'inspector'}"
-    with subprocess.Popen(
-        command, env={**environment, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield Page(json.loads(process.stdout.readline())["url"])
-        finally:
-            process.terminate()
-            process.wait(SECONDS)
+    with StartedPage(options, environment) as page:
+        yield Page(page.url)
