@@ -19,6 +19,11 @@ NODE_TOOLS := .tools
 ORDER ?=
 ITEMS ?=
 WORKFLOW ?=
+KEEP ?=
+PORT ?=
+PARAMETERS ?=
+WAIT_SCALE ?=
+KEEP_STATE ?=
 PYTEST_ARGS ?=
 WORKERS ?= 2
 
@@ -42,8 +47,8 @@ demo: $(STAMP) ## Run the example workflow on a local stack (ORDER=file.json, IT
 	@$(BIN)/python -m infra.local.demo $(if $(ORDER),--order '$(ORDER)') $(if $(ITEMS),--items '$(ITEMS)') $(if $(WORKFLOW),--workflow '$(WORKFLOW)')
 
 .PHONY: local
-local: $(STAMP) ## Keep a local stack up; prints how to point boto3 and the AWS CLI at it
-	@$(BIN)/python -m infra.local
+local: $(STAMP) ## Keep a local stack up, and show its functions' logs (PORT=, PARAMETERS='Name=value', WAIT_SCALE=, KEEP_STATE=dir)
+	@$(BIN)/python -m infra.local $(if $(PORT),--port '$(PORT)') $(if $(PARAMETERS),--parameters '$(PARAMETERS)') $(if $(WAIT_SCALE),--wait-scale '$(WAIT_SCALE)') $(if $(KEEP_STATE),--keep-state '$(KEEP_STATE)')
 
 .PHONY: sam-local
 sam-local: $(STAMP) $(SAM_STAMP) ## Prepare `sam local invoke`: build, DynamoDB Local in Docker, table, environment

@@ -6,6 +6,7 @@ A folder of code goes up with the packages that its requirements.txt names, as `
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -29,14 +30,13 @@ if TYPE_CHECKING:
 
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
-    from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
 STACK: Final = "runstore"
 BUCKET: Final = "packages"
 DEPLOY_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.05
-TTL_ATTRIBUTE: Final = "expires_at"
+NO_CHANGE: Final = "No updates are to be performed"
 
 
 class Packager:
@@ -72,9 +72,8 @@ class Packager:
         for name, resource in template["Resources"].items():
             self._resource(name, resource, folder)
         self._includes(template["Resources"], folder)
-        key = f"{path.stem}.template"
         # By URL, as `sam deploy` does: a request holds a template of 51,200 bytes at the most.
-        self._s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(template).encode())
+        key = self._upload(f"{path.stem}.template", json.dumps(template).encode())
         return f"{self._s3.meta.endpoint_url}/{BUCKET}/{key}"
 
     def _resource(self, name: str, resource: dict[str, Any], folder: Path) -> None:
@@ -125,10 +124,15 @@ class Packager:
     def _once(self, path: Path, content: Callable[[], bytes]) -> str:
         absolute = path.resolve()
         if absolute not in self._uploaded:
-            key = os.path.relpath(absolute, self._root.resolve()).replace(os.sep, "-")
-            self._s3.put_object(Bucket=BUCKET, Key=key, Body=content())
-            self._uploaded[absolute] = f"s3://{BUCKET}/{key}"
+            name = os.path.relpath(absolute, self._root.resolve()).replace(os.sep, "-")
+            self._uploaded[absolute] = f"s3://{BUCKET}/{self._upload(name, content())}"
         return self._uploaded[absolute]
+
+    def _upload(self, name: str, body: bytes) -> str:
+        """Upload under a name that differs with the content, as SAM does: only so does an update take it."""
+        key = f"{name}-{hashlib.sha256(body).hexdigest()[:16]}"
+        self._s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        return key
 
 
 def _bucket_and_key(location: str, bucket: str, key: str) -> dict[str, str]:
@@ -149,40 +153,46 @@ def bundled(*folders: Path) -> bytes:
         files = {file.relative_to(each): file for each in folders for file in each.rglob("*") if file.is_file()}
         for name in sorted(files):
             if "__pycache__" not in name.parts:
-                archive.write(files[name], name)
+                archive.writestr(zipfile.ZipInfo(str(name)), files[name].read_bytes())
     return buffer.getvalue()
 
 
 def deploy(cloudformation: CloudFormationClient, template_url: str, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Create the stack and return its outputs.
+    """Create the stack, or update the one that is there, and return its outputs.
 
     Raises:
-        LocalStackError: A resource could not be created; says which and why.
+        LocalStackError: The template has no such parameter, or a resource could not be created or updated.
     """
+    if parameters:
+        known = {
+            each["ParameterKey"] for each in cloudformation.get_template_summary(TemplateURL=template_url)["Parameters"]
+        }
+        unknown = ", ".join(sorted(parameters.keys() - known))
+        if unknown:
+            raise LocalStackError(f"PARAMETERS must name parameters of template.yaml; got {unknown}")
     given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
     try:
-        cloudformation.create_stack(
+        change = cloudformation.update_stack if _is_there(cloudformation) else cloudformation.create_stack
+        change(
             StackName=STACK,
             TemplateURL=template_url,
             Parameters=given,  # type: ignore[arg-type]  # the stubs want their own TypedDict
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
-        stack = _created(cloudformation)
     except ClientError as error:
-        raise LocalStackError(f"template.yaml cannot be deployed: {error}") from error
-    if stack["StackStatus"] != "CREATE_COMPLETE":
+        if NO_CHANGE not in str(error):
+            raise LocalStackError(f"template.yaml cannot be deployed: {error}") from error
+    stack = _settled(cloudformation)
+    if stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise LocalStackError(f"template.yaml cannot be deployed: {stack['StackStatus']}{_failures(cloudformation)}")
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def enable_expiry(dynamodb: DynamoDBClient, table_name: str) -> None:
-    """Switch TTL on, which ministack leaves out of a template's table."""
-    dynamodb.update_time_to_live(
-        TableName=table_name, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
-    )
+def _is_there(cloudformation: CloudFormationClient) -> bool:
+    return STACK in [stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]]
 
 
-def _created(cloudformation: CloudFormationClient) -> StackTypeDef:
+def _settled(cloudformation: CloudFormationClient) -> StackTypeDef:
     deadline = time.monotonic() + DEPLOY_SECONDS
     while True:
         (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]

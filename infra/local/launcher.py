@@ -5,6 +5,7 @@ serves, it mends what ministack lacks for this project:
 
 * Python functions run as on Lambda, see `infra.local.functions`.
 * Executions wait, fail, end and are stopped as on AWS, see `infra.local.states`.
+* A table's expiry and updates of nested stacks, see `infra.local.cloudformation`.
 * Expressions of DynamoDB requests are parsed once.
 * Every DynamoDB request that changes or reads items is written to a log with what it consumed.
 
@@ -30,6 +31,7 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.services import dynamodb
 
+from infra.local.cloudformation import install_cloudformation
 from infra.local.functions import Functions
 from infra.local.server import FUNCTION_LOG, REQUEST_LOG
 from infra.local.states import install_states
@@ -104,6 +106,7 @@ def main() -> None:
     endpoint = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
     Functions(folder / "unpacked", runtime_packages, endpoint, folder / FUNCTION_LOG).install()
     install_states()
+    install_cloudformation()
     remember_expressions()
     dynamodb.handle_request = RequestLog(folder / REQUEST_LOG).handle
     config = Config()

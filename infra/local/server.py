@@ -22,8 +22,8 @@ ACCESS_KEY: Final = "test"  # ministack's root user, whatever the secret
 START_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.05
 STOP_SECONDS: Final = 10.0
-# Nothing of the caller's own settings may reach ministack.
-FOREIGN: Final = ("AWS_", "LAMBDA_", "MINISTACK_", "POWERTOOLS_", "RUNSTORE_")
+# What ministack gets of the caller's environment: how to find programs, and nothing that sets something in it.
+INHERITED: Final = ("HOME", "LANG", "PATH", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR")
 LAUNCH: Final = "from infra.local.launcher import main; main()"
 NEEDS: Final = ("ministack", "hypercorn")  # what the child process imports
 REQUEST_LOG: Final = "requests.jsonl"
@@ -31,20 +31,22 @@ FUNCTION_LOG: Final = "functions.log"
 
 
 class Server:
-    """ministack in a child process, on 127.0.0.1 and a free port.
+    """ministack in a child process, on 127.0.0.1.
 
     IAM is enforced: every function runs with exactly the permissions that the template gives its role. Everything
-    that the process writes is in one temporary folder, removed by `stop`.
+    that the process writes is in one temporary folder, removed by `stop`; its state can be kept in another one.
     """
 
-    def __init__(self, *, wait_scale: float = 1.0) -> None:
+    def __init__(self, *, port: int = 0, wait_scale: float = 1.0, state: Path | None = None) -> None:
         """Start it and return once it answers.
 
         Args:
+            port: Where it listens; 0 takes a free port.
             wait_scale: Factor on the seconds of Wait states and on the intervals of retries; 0 skips them.
+            state: A folder to which it writes its state when it stops, and from which it reads it when it starts.
 
         Raises:
-            LocalStackError: A part is not installed, or the process does not start.
+            LocalStackError: A part is not installed, the port is in use, or the process does not start.
         """
         missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
         if missing:
@@ -58,9 +60,10 @@ class Server:
         self.request_log = self.folder / REQUEST_LOG
         self.function_log = self.folder / FUNCTION_LOG
         self.log = self.folder / "ministack.log"
-        with socket.create_server(("127.0.0.1", 0)) as listener:  # handed over open, so that nobody takes the port
+        with listen_on(port) as listener:  # handed over open, so that nobody takes the port
             self.port: int = listener.getsockname()[1]
-            self._process = self._spawn(listener, runtime_packages, wait_scale)
+            settings = {"SFN_WAIT_SCALE": str(wait_scale), **state_settings(state)}
+            self._process = self._spawn(listener, runtime_packages, settings)
         try:
             self._wait_until_up()
         except BaseException:
@@ -89,9 +92,11 @@ class Server:
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _spawn(self, listener: socket.socket, runtime_packages: Path, wait_scale: float) -> subprocess.Popen[bytes]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-        environment = own | {
+    def _spawn(
+        self, listener: socket.socket, runtime_packages: Path, settings: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        environment = inherited | {
             "AUTH": "true",
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
@@ -101,9 +106,9 @@ class Server:
             "LOG_LEVEL": "WARNING",
             "MINISTACK_HOST": "127.0.0.1",
             "MINISTACK_REGION": REGION,
-            "SFN_WAIT_SCALE": str(wait_scale),
             "SFTP_ENABLED": "0",
             "TMPDIR": str(self.folder),
+            **settings,
         }
         listener.set_inheritable(True)
         command = [sys.executable, "-c", LAUNCH, str(listener.fileno()), str(self.folder), str(runtime_packages)]
@@ -130,3 +135,28 @@ class Server:
             time.sleep(POLL_SECONDS)
         last = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
         raise LocalStackError("ministack did not start: " + (" / ".join(last) or "it said nothing"))
+
+
+def listen_on(port: int) -> socket.socket:
+    """Return a socket that listens on a port of this machine.
+
+    Raises:
+        LocalStackError: Another program listens there, or the port needs other rights.
+    """
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise LocalStackError(f"port {port} of 127.0.0.1 must be free; {os.strerror(error.errno or 0)}") from error
+
+
+def state_settings(folder: Path | None) -> dict[str, str]:
+    """Return ministack's settings for keeping its state in a folder."""
+    if folder is None:
+        return {}
+    kept = folder.resolve()
+    return {
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(kept / "services"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(kept / "s3"),
+    }

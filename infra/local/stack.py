@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import boto3
 from botocore.config import Config
 
-from infra.local.deployment import STACK, Packager, deploy, enable_expiry
+from infra.local.deployment import STACK, Packager, deploy
 from infra.local.project import ROOT, LocalStackError
 from infra.local.server import ACCESS_KEY, REGION, Server
 
@@ -71,24 +71,28 @@ class LocalStack:
         *,
         template: Path = ROOT / "template.yaml",
         parameters: Mapping[str, str] | None = None,
+        port: int = 0,
         wait_scale: float = 1.0,
+        state: Path | None = None,
     ) -> Self:
         """Start ministack and deploy the template to it: about a second.
 
         Args:
             template: The SAM template; its local paths are relative to it.
             parameters: The template's parameters that differ from their defaults.
+            port: Where it listens; 0 takes a free port.
             wait_scale: Factor on the seconds of Wait states and on the intervals of retries; 0 skips them.
+            state: A folder that keeps everything in the stack from one start to the next. Executions that run when the
+                stack stops fail.
 
         Raises:
             LocalStackError: Something is missing, does not start or cannot be deployed; says what.
         """
-        server = Server(wait_scale=wait_scale)
+        server = Server(port=port, wait_scale=wait_scale, state=state)
         stack = cls(server, {})
         try:
             template_url = Packager(stack.client("s3"), template.parent).package(template)
             stack.outputs = deploy(stack.client("cloudformation"), template_url, parameters or {})
-            enable_expiry(stack.client("dynamodb"), stack.table_name)
         except BaseException:
             server.stop()
             raise

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,29 +114,6 @@ def test_an_impossible_number_of_items_is_refused() -> None:
     done = demo("--items", "1701")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "demo: 1701 line items are not possible: 1 to 1,700 fit one execution\n"
-
-
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_make_local_says_how_to_use_it_and_stops_in_order(end: signal.Signals) -> None:
-    """The kept stack prints what to export, answers until it is stopped, and leaves no process behind."""
-    with start("-m", "infra.local") as program:
-        assert program.stdout is not None
-        printed = list(iter(program.stdout.readline, "Then, for example:\n"))
-        assert " is up on http://127.0.0.1:" in printed[0]
-        lines = [line for line in printed if "export " in line]
-        assert {line.split()[1].partition("=")[0] for line in lines} >= {
-            "AWS_ENDPOINT_URL",
-            "AWS_DEFAULT_REGION",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "RUNSTORE_TABLE",
-            "ORDER_FANOUT",
-        }
-        (child,) = children(program.pid)
-        program.send_signal(end)
-        program.communicate(timeout=SECONDS)
-    assert program.returncode == {signal.SIGINT: 0, signal.SIGTERM: 128 + signal.SIGTERM}[end]
-    assert is_gone(child)
 
 
 def test_a_killed_parent_leaves_no_process() -> None:

@@ -118,7 +118,8 @@ def test_the_table_expires_items(stack: LocalStack) -> None:
 def test_the_layer_holds_the_package_and_nothing_else(stack: LocalStack) -> None:
     """A step of a user's own gets runstore from the layer, where Lambda looks for it, and no other file."""
     s3 = stack.client("s3")
-    package = s3.get_object(Bucket="packages", Key="infra-layer")["Body"].read()
+    (key,) = [item["Key"] for item in s3.list_objects_v2(Bucket="packages", Prefix="infra-layer-")["Contents"]]
+    package = s3.get_object(Bucket="packages", Key=key)["Body"].read()
 
     names = ZipFile(BytesIO(package)).namelist()
     assert "python/runstore/__init__.py" in names

@@ -98,6 +98,9 @@ def redrive(data: dict[str, Any]) -> Any:
     if execution["status"] not in REDRIVABLE or execution.get("mapRunArn"):
         message = f"Execution is {execution['status']} and cannot be redriven"
         return sfn.error_response_json("ExecutionNotRedrivable", message, 400)
+    if not begin_again(execution):
+        message = "The local stack has been restarted since, and does not know any more where the execution was"
+        return sfn.error_response_json("ExecutionNotRedrivable", message, 400)
     now = sfn.now_iso()
     execution.update(status="RUNNING", stopDate=None, output=None, redriveDate=now)
     execution["redriveCount"] = execution.get("redriveCount", 0) + 1
@@ -105,7 +108,6 @@ def redrive(data: dict[str, Any]) -> Any:
         execution.pop(field, None)
     details = {"redriveCount": execution["redriveCount"]}
     sfn._add_event(execution, "ExecutionRedriven", {"executionRedrivenEventDetails": details})
-    begin_again(execution)
     emit_status(execution)
     context = contextvars.copy_context()  # of the request, whose account and region it goes on with
     threading.Thread(target=context.run, args=(sfn._run_execution, arn), daemon=True).start()

@@ -120,13 +120,15 @@ def run_of(execution: dict[str, Any]) -> Run:
         return _runs.setdefault(execution["executionArn"], Run(execution))
 
 
-def begin_again(execution: dict[str, Any]) -> None:
-    """Let an execution that has ended be under way once more."""
+def begin_again(execution: dict[str, Any]) -> bool:
+    """Let an execution that has ended be under way once more; return whether it is known where it was."""
     with _runs_lock:
-        arn = execution["executionArn"]
-        memory = _runs[arn].memory
-        memory.prepare_redrive()
-        _runs[arn] = Run(execution, memory)
+        before = _runs.get(execution["executionArn"])
+        if before is None or before.memory.definition is None:
+            return False
+        before.memory.prepare_redrive()
+        _runs[execution["executionArn"]] = Run(execution, before.memory)
+        return True
 
 
 def current_run() -> Run:
