@@ -46,6 +46,7 @@ def store(place: Place, run_id: str) -> AnyStore:
 
 # Hundreds of requests a test, of which moto answers some twenty a second: there they are part of `make prove`.
 SLOW_ON_MOTO = {"test_segments", "test_tokens", "test_long", "test_retirement", "test_expiry", "test_lists"}
+SLOW_ON_MOTO |= {"TestLists", "TestTokens"}  # of test_contract
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,5 +58,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         implementation = next((parameters[name] for name in ("place", "table", "priced") if name in parameters), None)
         if reason := DIFFERENCES.get((str(implementation), item.originalname)):
             item.add_marker(pytest.mark.xfail(reason=f"{implementation} {reason}", strict=True))
-        if implementation == "moto" and item.path.stem in SLOW_ON_MOTO:
+        if implementation == "moto" and SLOW_ON_MOTO & {item.path.stem, getattr(item.cls, "__name__", "")}:
             item.add_marker(pytest.mark.prove)

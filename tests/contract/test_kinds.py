@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from runstore import KeyTypeMismatchError
-from tests.contract.places import AnyStore, Place
+from tests.contract.places import Place
 
 NO_LIST: dict[str, Any] = {
     "text": "text", "number": 5, "fraction": 0.5, "object": {"a": [1]}, "null": None, "true": True,
@@ -70,27 +70,6 @@ def test_a_writer_that_remembers_a_list_cannot_increment_it(place: Place, run_id
         with pytest.raises(KeyTypeMismatchError, match="it holds a number"):
             writer.push("counter", 1, token=token)
     assert [item for item in place.items(run_id) if not _intent(item)] == [item for item in before if not _intent(item)]
-
-
-def test_a_refused_token_is_not_used_up(store: AnyStore) -> None:
-    """A token whose operation was refused works once the key is of the right kind."""
-    store.set("key", "text")
-    with pytest.raises(KeyTypeMismatchError):
-        store.push("key", 1, token="t")
-    store.set("key", [])
-    assert store.push("key", 1, token="t") == 1
-    assert store.push("key", 1, token="t") == 1
-
-
-def test_a_key_changes_its_kind_by_set_and_delete(store: AnyStore) -> None:
-    """After `set` or `delete` a key takes the operations of its new kind."""
-    store.push("key", 1)
-    store.set("key", 1)
-    assert store.increment("key") == 2
-    store.delete("key")
-    assert store.push("key", "a") == 1
-    store.delete("key")
-    assert store.increment("key") == 1
 
 
 def _intent(item: dict[str, Any]) -> bool:

@@ -20,22 +20,6 @@ def _written(store: AnyStore) -> None:
     store.set("none", None)
 
 
-def test_keys_are_sorted_and_the_user_s_own(store: AnyStore) -> None:
-    """Keys come sorted by their UTF-8 bytes; what the store keeps beside them is not among them."""
-    _written(store)
-    for key in ("ä", "Z", "a", " "):
-        store.set(key, 1)
-    assert store.keys() == [" ", "Z", "a", "n", "none", "pushed", "text", "ä"]
-
-
-def test_a_snapshot_is_every_key_s_value(store: AnyStore) -> None:
-    """A snapshot has each key as `get` returns it."""
-    assert store.snapshot() == {}
-    _written(store)
-    assert store.snapshot() == {key: store.get(key) for key in ["n", "none", "pushed", "text"]}
-    assert store.snapshot()["pushed"] == [[number, LONG] for number in range(9)]
-
-
 def test_runs_never_meet(place: Place, run_id: str) -> None:
     """Runs whose ids are beginnings of each other share nothing, and the end of one leaves the others."""
     stores = [place.store(each) for each in (run_id, f"{run_id}0", f"{run_id} ", run_id[:-1])]

@@ -77,24 +77,6 @@ def test_every_increment_with_a_token_and_every_one_repeated(place: Place, run_i
     assert stores[0].get("n") == 45
 
 
-def test_a_token_belongs_to_its_key_and_its_run(place: Place, run_id: str) -> None:
-    """The same token on another key, or in another run, is another operation."""
-    store, other = place.store(run_id), place.store(f"{run_id}-other")
-    assert [store.increment(key, token="t") for key in ("a", "b", "a")] == [1, 1, 1]
-    assert other.increment("a", 5, token="t") == 5
-    assert store.push("c", 1, token="t") == 1
-
-
-def test_a_token_is_any_text_without_control_characters(store: AnyStore) -> None:
-    """Tokens of up to 256 bytes in any script are different from each other."""
-    tokens = ["t", "T", "t ", "t" * 255, "t" * 256, "ключ", "🧾" * 64, "push#1", "push#10"]
-    for expected, token in enumerate(tokens, 1):
-        assert store.increment("n", token=token) == expected
-        assert store.push("list", token, token=token) == expected
-    assert [store.increment("n", token=token) for token in tokens] == list(range(1, 10))
-    assert store.get("list") == tokens
-
-
 @pytest.mark.parametrize("length", [1, 9])
 @pytest.mark.parametrize("reset", ["set", "set long", "delete", "complete"])
 def test_a_token_is_forgotten_with_what_it_was_used_on(place: Place, run_id: str, reset: str, length: int) -> None:
@@ -130,11 +112,3 @@ def test_the_same_token_with_another_operand(place: Place, run_id: str, length: 
         assert writer.push("list", "other", token="t") == length + 1
         assert writer.increment("n", 40, token="t") == 2
     assert place.items(run_id) == before
-
-
-def test_push_many_and_push_do_not_share_tokens(store: AnyStore) -> None:
-    """The parts of a push_many have tokens of their own: a push under the caller's token is another operation."""
-    assert store.push_many("list", ["a", "b"], token="t") == 2
-    assert store.push("list", "c", token="t") == 3
-    assert store.push_many("list", ["a", "b"], token="t") == 2
-    assert store.get("list") == ["a", "b", "c"]

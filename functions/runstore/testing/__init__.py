@@ -1,9 +1,30 @@
-"""For tests of your own: the run store in memory, and whole workflows in process in milliseconds.
+"""For tests of your own: the store in memory, a pytest fixture, whole workflows in process, and a contract suite.
 
-Needs neither AWS nor an emulator, and is no part of what runs in production.
+Needs neither AWS nor an emulator, and is not part of what runs in production.
+
+- `InMemoryRunStore`: the store of a run, without a table.
+- The fixture `run_stores` (`runstore.testing.pytest_plugin`): the same store wherever your code makes a `RunStore`.
+- `run_workflow`: a whole workflow class in process, in milliseconds.
+- `runstore.testing.contract`: what every store must do, to hold one of your own to it.
 """
 
-from runstore.testing.memory import InMemoryRunStore
-from runstore.testing.runner import InjectedError, StepRun, WorkflowResult, run_workflow
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runstore.testing.memory import InMemoryRunStore
+    from runstore.testing.runner import InjectedError, StepRun, WorkflowResult, run_workflow
 
 __all__ = ["InMemoryRunStore", "InjectedError", "StepRun", "WorkflowResult", "run_workflow"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is used: pytest imports this package at every start, for its plugin."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "memory" if name == "InMemoryRunStore" else "runner"
+    return getattr(import_module(f"{__name__}.{module}"), name)
