@@ -12,6 +12,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
 AUDIT_VENV := .venv-audit
+DOCS_VENV := .venv-docs
 BUILD_VENV := .venv-build
 UV_VENV := .venv-uv
 NODE_TOOLS := .tools
@@ -32,6 +33,7 @@ STAMP := $(VENV)/installed
 SAM_STAMP := $(SAM_VENV)/installed
 LOWEST_STAMP := .venv-lowest/installed
 AUDIT_STAMP := $(AUDIT_VENV)/installed
+DOCS_STAMP := $(DOCS_VENV)/installed
 BUILD_STAMP := $(BUILD_VENV)/installed
 UV_STAMP := $(UV_VENV)/installed
 NODE_STAMP := $(NODE_TOOLS)/installed
@@ -90,10 +92,11 @@ bench: $(STAMP) ## Measure speed and cost on DynamoDB Local, beside their target
 ##@ Work on it
 
 .PHONY: check
-check: $(STAMP) $(SAM_STAMP) ## Check format, lint, types, template and state machines
+check: $(STAMP) $(SAM_STAMP) $(DOCS_STAMP) ## Check format, lint, types, docs, template and state machines
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	@$(MAKE) --no-print-directory docs
 	$(BIN)/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 $(SAM_VENV)/bin/sam validate --lint --template template.yaml
 	@if command -v npm >/dev/null; then \
@@ -133,6 +136,7 @@ lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: wi
 	$(UV_COMPILE) pyproject.toml --extra handlers --extra inspector --group dev -o requirements-dev.lock
 	$(UV_COMPILE) --group sam -o requirements-sam.lock
 	$(UV_COMPILE) --group audit -o requirements-audit.lock
+	$(UV_COMPILE) pyproject.toml --extra handlers --group docs -c requirements-dev.lock -o requirements-docs.lock
 	$(UV_COMPILE) --group build -o requirements-build.lock
 	$(UV_COMPILE) --group lambda -c requirements-dev.lock -o requirements-lambda.lock
 	$(UV_COMPILE) --group pip -o requirements-pip.lock
@@ -147,9 +151,14 @@ build: $(BUILD_STAMP) ## Build the wheel, and the zip archives that Terraform de
 	$(BUILD_VENV)/bin/hatchling build
 	$(BUILD_VENV)/bin/python -m infra.package dist
 
+# -W: a dead link, or a name without a docstring, is an error. -E: pages that conf.py includes are read anew.
+.PHONY: docs
+docs: $(DOCS_STAMP) ## Build the docs site into dist/docs; a dead link or a missing docstring fails
+	$(DOCS_VENV)/bin/sphinx-build -W --keep-going -E -q -d .cache/docs -b html docs dist/docs
+
 .PHONY: clean
 clean: ## Remove everything that make made, environments too
-	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(BUILD_VENV) .venv-lowest $(UV_VENV) $(NODE_TOOLS) .cache .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(AUDIT_VENV) $(BUILD_VENV) $(DOCS_VENV) .venv-lowest $(UV_VENV) $(NODE_TOOLS) .cache .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --no-deps: the lock names every package. --no-compile: Python compiles what it imports. pip, not uv, because it

@@ -1,17 +1,15 @@
-"""The state of the README, run as it is printed: in one execution, and in executions that another one starts."""
+"""The Map of docs/state-machines.md, run as printed: in one execution, and in executions that another one starts."""
 
 import json
-import re
 import uuid
 from typing import Any
 
 import pytest
 
 from infra.local import Execution, LocalStack
-from infra.local.project import ROOT
+from tests.repository.pages import state
 
-README = (ROOT / "README.md").read_text("utf-8")
-FAN_OUT: dict[str, Any] = json.loads(f"{{{re.findall(r'```json(.*?)```', README, flags=re.DOTALL)[0]}}}")
+FAN_OUT = state("docs/state-machines.md")
 BRANCHES = 5
 
 
