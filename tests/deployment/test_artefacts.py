@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra import package
+from infra import package, schemas
 from runstore import __version__
 from tests.backends import Backend
 from tests.deployment import sam
@@ -133,9 +133,12 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     """With the wheel pip installs `runstore`, its metadata and its licence."""
     with zipfile.ZipFile(wheel) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    assert below(files, "runstore/") == source()
+    written = {f"schemas/{name}.json": schema for name, schema in schemas.schemas().items()}
+    package_files = below(files, "runstore/")
+    assert {name: json.loads(package_files.pop(name)) for name in written} == written
+    assert package_files == source()
     others = {name.partition("/")[0] for name in files} - {"runstore"}
-    assert others == {ABOUT}
+    assert others == {ABOUT, "runstore_inspector"}  # the extra inspector brings what the latter needs
     described(files, "")
     metadata = files[f"{ABOUT}/METADATA"].decode()
     assert "\nDescription-Content-Type: text/markdown\n" in metadata
