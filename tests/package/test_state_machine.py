@@ -15,12 +15,12 @@ ARN = "arn:aws:lambda:eu-central-1:123456789012:function:orders:live"
 
 def test_the_template_deploys_the_package_s_state_machine() -> None:
     """The template's workflow machines use the package's file, and the file exists only once."""
-    resources = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))["Resources"].values()
-    definitions = {
-        each["Properties"]["DefinitionUri"] for each in resources if "DefinitionUri" in each.get("Properties", {})
-    }
-    (deployed,) = [name for name in definitions if Path(name).name == "workflow.asl.json"]
-    assert (ROOT / deployed).read_text("utf-8") == state_machine_definition()
+    deployed = set()
+    for template in (ROOT / "template.yaml", ROOT / "infra" / "examples.yaml"):
+        for each in yaml_parse(template.read_text("utf-8"))["Resources"].values():
+            definition = Path(each.get("Properties", {}).get("DefinitionUri", "none"))
+            deployed |= {(template.parent / definition).resolve()} if definition.name == "workflow.asl.json" else set()
+    assert [path.read_text("utf-8") for path in deployed] == [state_machine_definition()]
     assert len([path for path in ROOT.glob("[!.]*/**/workflow.asl.json") if "node_modules" not in path.parts]) == 1
 
 
