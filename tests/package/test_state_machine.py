@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from runstore.workflow import state_machine_definition
 
@@ -15,11 +14,13 @@ ARN = "arn:aws:lambda:eu-central-1:123456789012:function:orders:live"
 
 def test_the_template_deploys_the_package_s_state_machine() -> None:
     """The template's workflow machines use the package's file, and the file exists only once."""
-    deployed = set()
-    for template in (ROOT / "template.yaml", ROOT / "infra" / "examples.yaml"):
-        for each in yaml_parse(template.read_text("utf-8"))["Resources"].values():
-            definition = Path(each.get("Properties", {}).get("DefinitionUri", "none"))
-            deployed |= {(template.parent / definition).resolve()} if definition.name == "workflow.asl.json" else set()
+    deployed = {
+        (ROOT / template).parent.joinpath(found).resolve()
+        for template in ("template.yaml", "infra/examples.yaml")
+        for found in re.findall(
+            r"\bDefinition\w+: (\S*workflow\.asl\.json)$", (ROOT / template).read_text("utf-8"), re.M
+        )
+    }
     assert [path.read_text("utf-8") for path in deployed] == [state_machine_definition()]
     assert len([path for path in ROOT.glob("[!.]*/**/workflow.asl.json") if "node_modules" not in path.parts]) == 1
 
