@@ -18,7 +18,7 @@ def test_the_template_deploys_the_package_s_state_machine() -> None:
         (ROOT / template).parent.joinpath(found).resolve()
         for template in ("template.yaml", "infra/examples.yaml")
         for found in re.findall(
-            r"\bDefinition\w+: (\S*workflow\.asl\.json)$", (ROOT / template).read_text("utf-8"), re.M
+            r"\bDefinition\w+: (\S*workflow\.asl\.json)$", (ROOT / template).read_text("utf-8"), re.MULTILINE
         )
     }
     assert [path.read_text("utf-8") for path in deployed] == [state_machine_definition()]
