@@ -172,6 +172,42 @@ def test_an_expired_counter_begins_anew(stack: LocalStack) -> None:
     assert (execution.status, execution.output) == ("SUCCEEDED", {"total": 3})
 
 
+LONG = 4_111_111_111_111_111  # 16 digits: $string of JSONata keeps 15
+LONG_NUMBERS = [LONG, 1_234_567.890_123_4567, -LONG]
+
+
+@pytest.mark.parametrize("amount", LONG_NUMBERS)
+def test_a_number_that_jsonata_cannot_write_goes_to_the_function(stack: LocalStack, amount: float) -> None:
+    """Its digits all count, and they come back in full."""
+    execution = execute(stack, machine(stack, complete=False), {"customer": "C-1", "amounts": [amount]})
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert {"AddByLambda", "ReadTotalByLambda"} <= calls(stack, execution)
+    assert execution.output == {"total": amount}
+    assert store_of(stack, execution.arn).get("total") == amount
+
+
+@pytest.mark.parametrize("customer", [{"card": LONG}, {"a": [{"b": 1, "c": [1_234_567.890_123_4567]}]}])
+def test_a_value_with_such_a_number_goes_to_the_function(stack: LocalStack, customer: Any) -> None:
+    """Wherever it is inside of the value."""
+    execution = execute(stack, machine(stack, complete=False), {"customer": customer, "amounts": []})
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert "SetCustomerByLambda" in calls(stack, execution)
+    assert store_of(stack, execution.arn).get("customer") == customer
+
+
+def test_only_what_is_safe_to_repeat_is_repeated() -> None:
+    """An addition without a token is retried only where DynamoDB certainly did not do it."""
+    states = json.loads(DEFINITION)["States"]
+    safe = {
+        "DynamoDB.ProvisionedThroughputExceededException",
+        "DynamoDB.ThrottlingException",
+        "DynamoDB.RequestLimitExceededException",
+    }
+    assert set(states["Amounts"]["ItemProcessor"]["States"]["Add"]["Retry"][0]["ErrorEquals"]) == safe
+    for name in ("SetCustomer", "ReadTotal"):
+        assert set(states[name]["Retry"][0]["ErrorEquals"]) > safe | {"DynamoDB.AmazonDynamoDBException"}
+
+
 def test_a_key_of_another_kind_fails_by_the_function_s_own_error(stack: LocalStack) -> None:
     """A list is never counted on: the function says so, and the list is as it was."""
     machine_arn, name = machine(stack, complete=False), uuid.uuid4().hex
