@@ -45,6 +45,8 @@ def status_change(execution: Execution, status: str, *, redrives: int = 0) -> di
     return {
         "version": "0",
         "source": "aws.states",
+        "region": execution.arn.split(":")[3],
+        "account": execution.arn.split(":")[4],
         "detail-type": "Step Functions Execution Status Change",
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "detail": {

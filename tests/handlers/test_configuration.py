@@ -13,6 +13,9 @@ EVENTS: dict[str, dict[str, Any]] = {
     "push_item": {"runId": RUN, "key": "key", "item": 1},
     "complete_run": {"runId": RUN},
     "retire_run": {
+        "source": "aws.states",
+        "account": "123456789012",
+        "region": "eu-central-1",
         "detail-type": "Step Functions Execution Status Change",
         "detail": {"executionArn": RUN, "status": "FAILED", "stopDate": 1},
     },

@@ -72,14 +72,14 @@ def entry_point(*variants: Callable[..., Result]) -> Handler:
     operation = variants[0].__module__.rpartition(".")[2]
     fields = [_Fields(variant) for variant in variants]
 
-    def answer(event: Event, remaining: TimeLeft | None, log_fields: Event) -> Result:
+    def answer(event: Event, context: Any, log_fields: Event) -> Result:
         if not isinstance(event, dict):
             raise InvalidRequestError(f"the event of {operation} must be an object; got {_type_of(event)}")
         log_fields |= {name: event[name][:_LOGGED] for name in ("runId", "key") if isinstance(event.get(name), str)}
         chosen = _choose(fields, event, operation)
         arguments = {name: value for name, value in event.items() if name != "runId"}
         if chosen.timed:
-            arguments["time_left"] = remaining
+            arguments["time_left"] = time_left(context)
         store = RunStore(event["runId"])
         try:
             result = chosen.variant(store, **arguments)
@@ -93,20 +93,20 @@ def entry_point(*variants: Callable[..., Result]) -> Handler:
 
 def event_entry_point(operation: str) -> Handler:
     """Return the Lambda handler for EventBridge's status changes of executions."""
-    from runstore.lifecycle import retirement  # noqa: PLC0415 the other functions start sooner without it
+    from runstore.lifecycle import retirement, status_event  # noqa: PLC0415 the other functions start sooner without it
 
-    def answer(event: Event, remaining: TimeLeft | None, log_fields: Event) -> Result:
-        change = retirement.parse(event)
+    def answer(event: Event, context: Any, log_fields: Event) -> Result:
+        change = status_event.parse(event, status_event.owner_of_function(context))
         log_fields |= {"runId": change.run_id, "status": change.status, "redrives": change.redrives}
         store = RunStore(change.run_id)
-        done = retirement.retire(table_of(store), change, remaining)
+        done = retirement.retire(table_of(store), change, time_left(context))
         log_fields |= {**done._asdict(), "requests": store.requests}
         return {"runId": change.run_id, "status": change.status, "deleted": done.deleted, "retained": done.retained}
 
     return _serve(operation, answer)
 
 
-def _serve(operation: str, answer: Callable[[Event, TimeLeft | None, Event], Result]) -> Handler:
+def _serve(operation: str, answer: Callable[[Event, Any, Event], Result]) -> Handler:
     startup.prepare()
 
     def handler(event: Event, context: Any = None) -> Result:
@@ -114,7 +114,7 @@ def _serve(operation: str, answer: Callable[[Event, TimeLeft | None, Event], Res
         log_fields: Event = {"operation": operation, "function_request_id": getattr(context, "aws_request_id", None)}
         try:
             with limited(context):
-                result = answer(event, time_left(context), log_fields)
+                result = answer(event, context, log_fields)
             log_fields["result_bytes"] = _check_result(result)
         except Exception as failure:
             _report(log_fields, started, time_left(context), failure)

@@ -1,110 +1,144 @@
-"""What becomes of a run's state when Step Functions says that its execution has ended, or was redriven."""
+"""What happens to a run's items when its execution ends outside the completion state, or is redriven.
 
-import reprlib
+    attempt 0      FAILED 0   RUNNING 1   attempt 1      FAILED 1   RUNNING 2   attempt 2
+    ──────────────────┤           ├──────────────────────────┤           ├──────────────▶ time
+    written here: due for FAILED 0, FAILED 1, ...        written here: not due for FAILED 1, due for FAILED 2
+
+Events arrive late, twice and in any order. Two facts about an item decide whether an event still applies to it:
+
+- its mark, the number of the newest event that has changed it: an older event never undoes a newer one;
+- its expiry, which says when it was last written: what was written after an event happened is not due for it. A write
+  keeps the mark, so the mark alone would let a late FAILED 1 take what attempt 2 has written.
+"""
+
+from __future__ import annotations
+
 from dataclasses import dataclass
-from datetime import datetime
-from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runstore import clock
-from runstore.errors import InvalidRequestError, error_context
+from runstore.errors import error_context
 from runstore.lifecycle import completion
-from runstore.lifecycle.completion import Retirement
-from runstore.model.identifiers import check_run_id
+from runstore.model import expressions
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
 
     from runstore.dynamodb.table import Table
     from runstore.lifecycle.completion import TimeLeft
 
-_MOST_SECONDS = 10**11  # the year 5138; beyond it somebody mistook one unit for another
-_MOST_REDRIVES = 1_000_000  # Step Functions allows 1,000
-_DETAIL_TYPE = "Step Functions Execution Status Change"
 _FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """An EventBridge event of the type "Step Functions Execution Status Change"."""
+    """A change of an execution's status that EventBridge reported."""
 
     run_id: str
     status: str
     redrives: int
-    at: int  # epoch seconds: when the execution stopped, or was redriven
+    at: int
+    """Epoch seconds: when the execution stopped, or was redriven."""
 
     @property
     def order(self) -> int:
-        """A number that grows with each change of one execution, however late and often its event comes."""
+        """A number that grows with each change of one execution, however late and often its event arrives."""
         return 2 * self.redrives + (self.status != "RUNNING")
 
 
-def parse(event: "Any") -> StatusChange:
-    """Return the status change that `event` tells of, or raise InvalidRequestError that names what is missing."""
-    if not isinstance(event, dict) or event.get("detail-type") != _DETAIL_TYPE:
-        raise InvalidRequestError(f"the event is not EventBridge's {_DETAIL_TYPE!r}: retire_run takes no other")
-    detail = event.get("detail")
-    if not isinstance(detail, dict):
-        raise InvalidRequestError("detail is missing: it takes the object that Step Functions sends")
-    status, redrives = detail.get("status"), detail.get("redriveCount") or 0
-    if not isinstance(status, str):
-        raise InvalidRequestError("detail.status is missing: it takes text such as 'FAILED'")
-    if type(redrives) is not int or not 0 <= redrives <= _MOST_REDRIVES:
-        raise InvalidRequestError(
-            f"detail.redriveCount is {_shown(redrives)}: it takes a whole number from 0 to {_MOST_REDRIVES:,}"
-        )
-    field = "redriveDate" if status == "RUNNING" else "stopDate"
-    moment = detail.get(field)
-    if moment is None:
-        at = _time_of(event)
-    elif type(moment) in {int, float} and 0 < moment < _MOST_SECONDS * 1_000:
-        at = ceil(moment / 1_000)
-    else:
-        raise InvalidRequestError(f"detail.{field} is {_shown(moment)}: it takes epoch milliseconds")
-    return StatusChange(check_run_id(detail.get("executionArn")), status, redrives, at)
+class Retirement(NamedTuple):
+    """How many of a run's items an event has deleted, how many it keeps for a while, and how many it has skipped.
+
+    Skipped are items that were written after the event happened, or changed by a newer event.
+    """
+
+    deleted: int = 0
+    retained: int = 0
+    skipped: int = 0
 
 
-def retire(table: "Table", change: StatusChange, time_left: "TimeLeft | None" = None) -> Retirement:
-    """Do with a run's items what its new status asks for; return how many were deleted, are retained and were left.
+def retire(table: Table, change: StatusChange, time_left: TimeLeft | None = None) -> Retirement:
+    """Do with a run's items what the execution's new status asks for.
 
     SUCCEEDED deletes them. FAILED, TIMED_OUT and ABORTED keep them for the failed retention, or delete them when that
-    is 0. RUNNING after a redrive restores the full expiry. An older event never undoes a newer one, and each can be
-    repeated: it goes on with what it has not dealt with. Costs a Query over the run, and a write per item, or per 25
-    items when they are deleted unconditionally.
+    is 0. RUNNING after a redrive restores the full expiry. An older event never undoes a newer one, and what a redriven
+    execution has written is never taken by the event of an earlier failure. Every event can be repeated: it continues
+    with the items that it has not dealt with. Costs a Query over the run, and a write for each item that it changes;
+    SUCCEEDED deletes 25 items in a request.
 
-    What a redriven execution has written since a failure is left alone. When an item was written follows from its
-    expiry, so `ttl_days` must be the same for all that write to the table: what was written with more days here looks
-    new, is left and expires by itself; what was written with fewer looks old, and the late event of a failure may take
-    it although a redriven execution has just written it.
+    When an item was written follows from its expiry, so `ttl_days` must be the same for all writers of the table. An
+    item written with more days looks newer: it is skipped, and expires by itself. An item written with fewer looks
+    older: the late event of a failure may take it although a redriven execution has just written it.
+
+    Raises:
+        IncompleteCompletionError: `time_left` came to its end first.
     """
     with error_context("retire", table.run_id):
         return _retire(table, change, time_left)
 
 
-def _retire(table: "Table", change: StatusChange, time_left: "TimeLeft | None") -> Retirement:
+def _retire(table: Table, change: StatusChange, time_left: TimeLeft | None) -> Retirement:
     settings = table.settings
+    full_expiry = change.at + settings.ttl_days * clock.SECONDS_PER_DAY
     if change.status == "SUCCEEDED":
         return Retirement(deleted=completion.complete(table, time_left))
     if change.status in _FAILED:
-        before = change.at + settings.ttl_days * clock.SECONDS_PER_DAY
-        if settings.failed_retention_days:
-            until = change.at + settings.failed_retention_days * clock.SECONDS_PER_DAY
-            return completion.keep_until(table, until, change.order, before, time_left)
-        return completion.delete_older(table, change.order, before, time_left)
+        if not settings.failed_retention_days:
+            return _delete(table, RetirementScan(table, change.order, full_expiry, repeats=True), time_left)
+        expires_at = change.at + settings.failed_retention_days * clock.SECONDS_PER_DAY
+        return _keep_until(table, expires_at, RetirementScan(table, change.order, full_expiry), time_left)
     if change.status == "RUNNING" and change.redrives:
-        until = change.at + settings.ttl_days * clock.SECONDS_PER_DAY
-        return completion.keep_until(table, until, change.order, None, time_left)
+        # Only what expires sooner: a later expiry is that of an item which the redriven execution has written.
+        return _keep_until(table, full_expiry, RetirementScan(table, change.order, full_expiry - 1), time_left)
     return Retirement()
 
 
-def _time_of(event: "dict[str, Any]") -> int:
-    try:
-        at = ceil(datetime.fromisoformat(event["time"]).timestamp())
-    except (KeyError, OverflowError, TypeError, ValueError):
-        return clock.now()
-    return at if 0 < at < _MOST_SECONDS else clock.now()
+def _keep_until(table: Table, expires_at: int, scan: RetirementScan, time_left: TimeLeft | None) -> Retirement:
+    """Let the items that are due expire at `expires_at`, and mark them."""
+    values = scan.values | {"expires_at": {"N": str(expires_at)}}
+
+    def keep(batch: list[str]) -> int:
+        return sum(
+            table.update(table.update_request(sort_key, expressions.RETIRE, expressions.RETIREMENT_DUE, **values))
+            for sort_key in batch
+        )
+
+    changed = completion.in_parallel(scan.due(), 1, keep, time_left)
+    return Retirement(retained=scan.marked + changed, skipped=scan.skipped + scan.found - changed)
 
 
-def _shown(value: "Any") -> str:
-    huge = type(value) is int and abs(value) >= _MOST_SECONDS**2  # Python refuses to write 4,300 digits
-    return "a huge number" if huge else reprlib.repr(value)
+def _delete(table: Table, scan: RetirementScan, time_left: TimeLeft | None) -> Retirement:
+    """Delete the items that are due."""
+
+    def delete(batch: list[str]) -> int:
+        requests = (table.delete_request(sort_key, expressions.RETIREMENT_DUE, **scan.values) for sort_key in batch)
+        return sum(table.delete(request)[0] for request in requests)
+
+    deleted = completion.in_parallel(scan.due(), 1, delete, time_left)
+    return Retirement(deleted=deleted, skipped=scan.marked + scan.skipped + scan.found - deleted)
+
+
+class RetirementScan:
+    """The items of a run that are due for an event, and the values for the condition that they still are.
+
+    `found` counts them, `marked` those that have the event's own mark already, and `skipped` the others. An item is due
+    while its expiry is at most `latest_expiry`. With `repeats`, an item with the event's own mark is due as well.
+    """
+
+    def __init__(self, table: Table, event: int, latest_expiry: int, *, repeats: bool = False) -> None:
+        self._table, self._latest_expiry = table, latest_expiry
+        self._event = event + repeats
+        self.found = self.marked = self.skipped = 0
+        self.values = {"event": {"N": str(self._event)}, "latest_expiry": {"N": str(latest_expiry)}}
+
+    def due(self) -> Iterator[str]:
+        """Yield the sort keys of the items that are due: one Query over the run."""
+        for wire in self._table.query(projection="#key, #expires_at, #retired"):
+            mark = int(wire["retired"]["N"]) if "retired" in wire else None
+            if mark == self._event:
+                self.marked += 1
+            elif (mark is not None and mark > self._event) or int(wire["expires_at"]["N"]) > self._latest_expiry:
+                self.skipped += 1
+            else:
+                self.found += 1
+                yield wire["key"]["S"]

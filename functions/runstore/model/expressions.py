@@ -43,10 +43,12 @@ NOT_MINE = f"{OPEN} AND (attribute_not_exists(#set_id) OR #set_id <> :set_id)"
 
 SEAL = "SET #sealed = :true, #expires_at = :expires_at"
 
-# A status change applies until a newer one: an older event, or the same one again, changes nothing.
-# What was written after the event stays as it is.
-NOT_YET_RETIRED = "attribute_exists(#run_id) AND (attribute_not_exists(#retired) OR #retired < :event)"
-WRITTEN_BEFORE = f"{NOT_YET_RETIRED} AND (attribute_exists(#retired) OR #expires_at <= :before)"
+# A status change applies until a newer one: an older event, or the same one again, changes nothing. What was written
+# after the event expires later, and stays as it is; the mark does not say so, because a write keeps it.
+RETIREMENT_DUE = (
+    "attribute_exists(#run_id) AND (attribute_not_exists(#retired) OR #retired < :event) "
+    "AND #expires_at <= :latest_expiry"
+)
 RETIRE = "SET #expires_at = :expires_at, #retired = :event"
 
 
