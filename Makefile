@@ -97,7 +97,7 @@ check: $(STAMP) $(SAM_STAMP) $(DOCS_STAMP) ## Check format, lint, types, docs, t
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	@$(MAKE) --no-print-directory docs
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml infra/examples.yaml infra/alarms.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 $(SAM_VENV)/bin/sam validate --lint --template template.yaml
 	@if command -v npm >/dev/null; then \
 	  $(MAKE) --no-print-directory --silent $(NODE_STAMP); \

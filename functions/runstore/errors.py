@@ -74,7 +74,10 @@ class InvalidRequestError(RunStoreError):
 
 
 class InvalidRunIdError(InvalidRequestError):
-    """A run id must be a string of 1 to 1,024 UTF-8 bytes without control characters."""
+    """A run id must be a string of 1 to 1,024 UTF-8 bytes without control characters.
+
+    Where `RUNSTORE_RUN_ID_PREFIXES` is set, it must begin with one of those.
+    """
 
 
 class InvalidKeyError(InvalidRequestError):

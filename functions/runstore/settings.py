@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runstore.errors import ConfigurationError
+from runstore.errors import ConfigurationError, InvalidRunIdError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TABLE_VARIABLE = "RUNSTORE_TABLE"
+PREFIXES_VARIABLE = "RUNSTORE_RUN_ID_PREFIXES"
 MAX_VALUE_BYTES = 350_000  # an item holds 400 KB; the rest is for the sort key, receipts and what a segment held before
 
 _VARIABLES = {  # field: (environment variable, minimum, maximum)
@@ -37,6 +39,7 @@ class Settings:
             allows a redrive for 14 days.
         segment_bytes: How far one item of a list or counter is filled, 1 to 16,384 bytes. The default is one DynamoDB
             write unit. Larger items cost more for each push, smaller ones make more segments.
+        run_id_prefixes: Only runs whose ids begin with one of these are served; empty serves every run.
 
     Raises:
         ConfigurationError: A value is outside its bounds.
@@ -47,6 +50,7 @@ class Settings:
     ttl_days: int = 366
     failed_retention_days: int = 30
     segment_bytes: int = 1_024
+    run_id_prefixes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the bounds."""
@@ -56,6 +60,10 @@ class Settings:
             value = getattr(self, field)
             if type(value) is not int or not minimum <= value <= maximum:
                 raise _out_of_bounds(variable, minimum, maximum, value)
+        if not all(self.run_id_prefixes):
+            raise ConfigurationError(
+                f"{PREFIXES_VARIABLE} must be prefixes of run ids, none of them empty; got {self.run_id_prefixes!r}"
+            )
 
     @classmethod
     def from_environment(
@@ -72,7 +80,17 @@ class Settings:
                 f"the environment variable {TABLE_VARIABLE} must be the name of the run store's table; it is not set. "
                 "Set it to the stack's output TableName, or pass table_name=..."
             )
-        return cls(table_name, **{field: number for field in _VARIABLES for number in _number(environment, field)})
+        prefixes = environment.get(PREFIXES_VARIABLE, "")
+        numbers = {field: number for field in _VARIABLES for number in _number(environment, field)}
+        return cls(table_name, **numbers, run_id_prefixes=tuple(prefixes.split(",")) if prefixes else ())
+
+    def check_served(self, run_id: str) -> None:
+        """Raise InvalidRunIdError if `run_id_prefixes` excludes the run."""
+        if self.run_id_prefixes and not run_id.startswith(self.run_id_prefixes):
+            raise InvalidRunIdError(
+                f"runId must begin with {' or '.join(map(repr, self.run_id_prefixes))}, as {PREFIXES_VARIABLE} says; "
+                f"got {reprlib.repr(run_id)}"
+            )
 
 
 def _number(environment: Mapping[str, str], field: str) -> list[int]:

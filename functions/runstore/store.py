@@ -66,6 +66,7 @@ class RunStore:
                 settings = Settings.from_environment(table_name)
             elif table_name is not None:
                 raise InvalidRequestError("pass either table_name or settings, whose table_name names the table")
+            settings.check_served(self._run_id)
             transport = default_transport() if client is None else transport_of(client)
         self._settings = settings
         self._table = Table(transport, settings, self._run_id)

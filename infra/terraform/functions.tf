@@ -69,6 +69,8 @@ locals {
     })
   }
 
+  in_vpc = length(var.subnet_ids) > 0
+
   shared_statements = concat(
     var.tracing != "Active" ? [] : [{
       Effect   = "Allow"
@@ -79,7 +81,23 @@ locals {
       Effect    = "Allow"
       Action    = ["kms:Decrypt", "kms:DescribeKey"]
       Resource  = var.kms_key_arn
-      Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${data.aws_region.current.name}.amazonaws.com" } }
+      Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${data.aws_region.current.id}.amazonaws.com" } }
+    }],
+    !local.in_vpc ? [] : [{
+      Effect = "Allow"
+      Action = [
+        "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+        "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+      ]
+      Resource = "*" # Lambda checks for exactly this
+    }],
+    length(var.run_id_prefixes) == 0 ? [] : [{
+      Effect   = "Deny" # a run of another prefix, also where a role allows the action
+      Action   = "dynamodb:*"
+      Resource = aws_dynamodb_table.runs.arn
+      Condition = {
+        "ForAnyValue:StringNotLike" = { "dynamodb:LeadingKeys" = [for prefix in var.run_id_prefixes : "${prefix}*"] }
+      }
     }],
   )
 }
@@ -88,12 +106,16 @@ resource "aws_cloudwatch_log_group" "function" {
   for_each          = local.functions
   name              = "/aws/lambda/${var.name}-${each.key}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.log_kms_key_arn
+  tags              = var.tags
 }
 
 resource "aws_iam_role" "function" {
-  for_each           = local.functions
-  name               = "${var.name}-${each.key}-${data.aws_region.current.name}"
-  assume_role_policy = local.trusted["lambda"]
+  for_each             = local.functions
+  name                 = "${var.name}-${each.key}-${data.aws_region.current.id}"
+  assume_role_policy   = local.trusted["lambda"]
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "function" {
@@ -114,6 +136,9 @@ resource "aws_iam_role_policy" "function" {
       each.key != "retire-run" ? [] : [
         { Effect = "Allow", Action = "sqs:SendMessage", Resource = aws_sqs_queue.dead_letters.arn },
       ],
+      each.key != "retire-run" || var.queue_kms_key_arn == null ? [] : [
+        { Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = var.queue_kms_key_arn },
+      ],
       # What some variables ask of every function.
       local.shared_statements,
     )
@@ -133,6 +158,9 @@ resource "aws_lambda_function" "function" {
   memory_size      = contains(local.large, each.key) ? var.completion_memory_size : var.memory_size
   timeout          = contains(local.large, each.key) ? 300 : 30
   publish          = var.snap_start && contains(keys(local.operations), each.key)
+  tags             = var.tags
+
+  reserved_concurrent_executions = each.key == "retire-run" && var.retire_run_concurrency != null ? var.retire_run_concurrency : -1
 
   environment {
     variables = merge(
@@ -145,6 +173,7 @@ resource "aws_lambda_function" "function" {
         POWERTOOLS_METRICS_NAMESPACE   = var.metrics_namespace
         POWERTOOLS_LOG_LEVEL           = var.log_level
       },
+      length(var.run_id_prefixes) == 0 ? {} : { RUNSTORE_RUN_ID_PREFIXES = join(",", var.run_id_prefixes) },
       var.dynamodb_endpoint_url == null ? {} : { AWS_ENDPOINT_URL_DYNAMODB = var.dynamodb_endpoint_url },
     )
   }
@@ -156,6 +185,14 @@ resource "aws_lambda_function" "function" {
 
   tracing_config {
     mode = var.tracing
+  }
+
+  dynamic "vpc_config" {
+    for_each = local.in_vpc ? [1] : []
+    content {
+      subnet_ids         = var.subnet_ids
+      security_group_ids = var.security_group_ids
+    }
   }
 
   dynamic "snap_start" {

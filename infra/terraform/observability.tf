@@ -66,6 +66,7 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   evaluation_periods  = try(each.value.periods, 1)
   datapoints_to_alarm = try(each.value.breaching_periods, null)
   treat_missing_data  = "notBreaching"
+  tags                = var.tags
 
   namespace   = try(each.value.namespace, null)
   metric_name = try(each.value.name, null)
@@ -107,7 +108,7 @@ resource "aws_cloudwatch_dashboard" "operations" {
   count          = var.dashboard ? 1 : 0
   dashboard_name = var.name
   dashboard_body = templatestring(local.dashboard_body, {
-    Region           = data.aws_region.current.name
+    Region           = data.aws_region.current.id
     Namespace        = var.metrics_namespace
     Service          = var.service_name
     Table            = aws_dynamodb_table.runs.name

@@ -1,7 +1,7 @@
 # Examples: the calls that a workflow of yours would make. The definitions are those of the SAM template.
 locals {
   prefix = "arn:${data.aws_partition.current.partition}"
-  here   = "${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  here   = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
 
   placeholders = {
     SetValueArn         = local.arns["set-value"]
@@ -81,12 +81,16 @@ resource "aws_cloudwatch_log_group" "state_machines" {
   count             = local.logs_executions ? 1 : 0
   name              = "/aws/vendedlogs/states/${var.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.log_kms_key_arn
+  tags              = var.tags
 }
 
 resource "aws_iam_role" "state_machine" {
-  for_each           = local.machines
-  name               = "${var.name}-${each.key}-states-${data.aws_region.current.name}"
-  assume_role_policy = local.trusted["states"]
+  for_each             = local.machines
+  name                 = "${var.name}-${each.key}-states-${data.aws_region.current.id}"
+  assume_role_policy   = local.trusted["states"]
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "state_machine" {
@@ -105,6 +109,7 @@ resource "aws_sfn_state_machine" "example" {
   type       = "STANDARD"
   role_arn   = aws_iam_role.state_machine[each.key].arn
   definition = each.value.definition
+  tags       = var.tags
 
   dynamic "tracing_configuration" {
     for_each = var.tracing == "Active" ? [1] : []

@@ -4,6 +4,7 @@ resource "aws_dynamodb_table" "runs" {
   hash_key                    = "run_id"
   range_key                   = "key"
   deletion_protection_enabled = var.deletion_protection
+  tags                        = var.tags
 
   attribute {
     name = "run_id"
@@ -22,6 +23,14 @@ resource "aws_dynamodb_table" "runs" {
 
   point_in_time_recovery {
     enabled = var.point_in_time_recovery
+  }
+
+  dynamic "on_demand_throughput" {
+    for_each = var.max_read_units == null && var.max_write_units == null ? [] : [1]
+    content {
+      max_read_request_units  = var.max_read_units
+      max_write_request_units = var.max_write_units
+    }
   }
 
   # Always encrypted; without a key of yours, with the one that DynamoDB owns.

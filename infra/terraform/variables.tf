@@ -93,14 +93,36 @@ variable "kms_key_arn" {
   }
 }
 
+variable "max_read_units" {
+  description = "Most read request units a second that the table serves; it throttles beyond. Null sets no limit."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = try(var.max_read_units >= 1 && floor(var.max_read_units) == var.max_read_units, var.max_read_units == null)
+    error_message = "max_read_units must be null or a whole number of at least 1."
+  }
+}
+
+variable "max_write_units" {
+  description = "Most write request units a second that the table serves; it throttles beyond. Null sets no limit."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = try(var.max_write_units >= 1 && floor(var.max_write_units) == var.max_write_units, var.max_write_units == null)
+    error_message = "max_write_units must be null or a whole number of at least 1."
+  }
+}
+
 variable "dynamodb_endpoint_url" {
-  description = "Where the functions reach DynamoDB, such as its FIPS endpoint or an emulator. Null uses the region's own. They run outside of your VPCs, so they cannot reach an endpoint inside of one."
+  description = "Where the functions reach DynamoDB, such as its FIPS endpoint. Null uses the region's own. An endpoint inside a VPC needs subnet_ids. Plain http is for an emulator on the same machine."
   type        = string
   default     = null
 
   validation {
-    condition     = var.dynamodb_endpoint_url == null || can(regex("^https?://[^\\s/]+$", var.dynamodb_endpoint_url))
-    error_message = "dynamodb_endpoint_url must be null or a URL without a path."
+    condition     = var.dynamodb_endpoint_url == null || can(regex("^https://[^\\s/@]+$|^http://(localhost|127(\\.[0-9]{1,3}){3}|\\[::1\\])(:[0-9]{1,5})?$", var.dynamodb_endpoint_url))
+    error_message = "dynamodb_endpoint_url must be null, or an https URL without a path, or an http URL of this machine."
   }
 }
 
@@ -116,10 +138,113 @@ variable "state_machine_arns" {
   }
 }
 
+variable "retirement_rule_prefix" {
+  description = "EventBridge rules of this account and region whose names begin so may invoke retire_run too, for more state machines than state_machine_arns can name (docs/operations.md)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.retirement_rule_prefix == null || can(regex("^[A-Za-z0-9._-]{1,60}$", var.retirement_rule_prefix))
+    error_message = "retirement_rule_prefix must be null or 1 to 60 letters, digits, . _ -"
+  }
+}
+
 variable "example_state_machines" {
   description = "Deploy the four example state machines, and the two functions that run workflow classes."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "run_id_prefixes" {
+  description = "The functions serve only runs whose ids begin with one of these, and their roles reach no others: such as arn:aws:states:eu-central-1:123456789012:execution:orders- for executions. Empty serves every run."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for prefix in var.run_id_prefixes : can(regex("^[^\\s*?$,]{1,512}$", prefix))])
+    error_message = "run_id_prefixes must be prefixes of run ids, without wildcards, $, commas and spaces."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of every role, for accounts that demand one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-zA-Z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be null or the ARN of an IAM policy."
+  }
+}
+
+variable "subnet_ids" {
+  description = "Subnets that the functions run in, with security_group_ids. They need a route to DynamoDB, best a gateway endpoint. Empty runs them outside of your VPCs."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    error_message = "subnet_ids must be ids of subnets."
+  }
+}
+
+variable "security_group_ids" {
+  description = "Security groups of the functions in subnet_ids. They must allow HTTPS to DynamoDB."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
+    error_message = "security_group_ids must be ids of security groups."
+  }
+
+  validation {
+    condition     = (length(var.security_group_ids) > 0) == (length(var.subnet_ids) > 0)
+    error_message = "security_group_ids and subnet_ids need each other."
+  }
+}
+
+variable "log_kms_key_arn" {
+  description = "Customer managed key that encrypts the logs; its key policy must allow CloudWatch Logs. Null uses the key of CloudWatch Logs."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.log_kms_key_arn == null || can(regex("^arn:aws[a-zA-Z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.log_kms_key_arn))
+    error_message = "log_kms_key_arn must be null or the ARN of a KMS key."
+  }
+}
+
+variable "queue_kms_key_arn" {
+  description = "Customer managed key that encrypts the dead-letter queue; its key policy must allow EventBridge. Null uses the key of SQS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.queue_kms_key_arn == null || can(regex("^arn:aws[a-zA-Z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.queue_kms_key_arn))
+    error_message = "queue_kms_key_arn must be null or the ARN of a KMS key."
+  }
+}
+
+variable "retire_run_concurrency" {
+  description = "Most invocations of retire_run at once, reserved from the account's. Null reserves none."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = try(var.retire_run_concurrency >= 1 && floor(var.retire_run_concurrency) == var.retire_run_concurrency, var.retire_run_concurrency == null)
+    error_message = "retire_run_concurrency must be null or a whole number of at least 1."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource that can have them."
+  type        = map(string)
+  default     = {}
   nullable    = false
 }
 

@@ -21,7 +21,11 @@ def parts(definition: Definition) -> dict[str, Part]:
     def permissions(role: Mapping[str, Any]) -> Any:
         statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
         statements += [each for arn in role["ManagedPolicyArns"] for each in policies[arn.strip("<>")]]
-        return {"trust": role["AssumeRolePolicyDocument"], "may": statements_of(statements)}
+        return {
+            "trust": role["AssumeRolePolicyDocument"],
+            "may": statements_of(statements),
+            "boundary": role.get("PermissionsBoundary"),
+        }
 
     table = definition.resources["Table"]
     queue = definition.resources["RetireRunDeadLetters"]
@@ -45,12 +49,16 @@ def parts(definition: Definition) -> dict[str, Part]:
                 "logs": each["LoggingConfig"]["LogGroup"],
                 "snapstart": each.get("SnapStart", {"ApplyOn": "None"})["ApplyOn"],
                 "role": each["Role"],
+                "network": [each["VpcConfig"]["SubnetIds"], each["VpcConfig"]["SecurityGroupIds"]]
+                if "VpcConfig" in each
+                else None,
+                "concurrency": int(each.get("ReservedConcurrentExecutions", -1)),
             }
             for key, each in definition.of("AWS::Lambda::Function").items()
         },
         "roles": {key: permissions(each) for key, each in definition.of("AWS::IAM::Role").items()},
         "log groups": {
-            key: (each["LogGroupName"], int(each["RetentionInDays"]))
+            key: (each["LogGroupName"], int(each["RetentionInDays"]), each.get("KmsKeyId"))
             for key, each in definition.of("AWS::Logs::LogGroup").items()
         },
         "state machines": {
@@ -72,6 +80,7 @@ def parts(definition: Definition) -> dict[str, Part]:
                 "recovery": table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == "true",
                 "protection": table["DeletionProtectionEnabled"] == "true",
                 "key": table.get("SSESpecification", {}).get("KMSMasterKeyId"),
+                "throughput": {key: int(each) for key, each in table.get("OnDemandThroughput", {}).items()},
             }
         },
         # Terraform's provider may be too old for python3.14, so the module names it only where it is asked for.
@@ -91,6 +100,10 @@ def parts(definition: Definition) -> dict[str, Part]:
                             target["RetryPolicy"]["MaximumEventAgeInSeconds"],
                         ),
                         "dead letters": target["DeadLetterConfig"]["Arn"],
+                        "input": (
+                            target["InputTransformer"]["InputPathsMap"],
+                            target["InputTransformer"]["InputTemplate"],
+                        ),
                     }
                     for target in each["Targets"]
                 ],
@@ -98,11 +111,20 @@ def parts(definition: Definition) -> dict[str, Part]:
             for key, each in definition.of("AWS::Events::Rule").items()
         },
         "who may invoke": {
-            key: (each["Action"], each["FunctionName"], each["Principal"], each["SourceArn"])
+            key.removesuffix("Permission"): (
+                each["Action"],
+                each["FunctionName"],
+                each["Principal"],
+                each["SourceArn"],
+            )
             for key, each in definition.of("AWS::Lambda::Permission").items()
         },
         "queue": {
-            "RetireRunDeadLetters": (queue["MessageRetentionPeriod"], queue["SqsManagedSseEnabled"]),
+            "RetireRunDeadLetters": (
+                queue["MessageRetentionPeriod"],
+                queue.get("SqsManagedSseEnabled"),
+                queue.get("KmsMasterKeyId"),
+            ),
             **{
                 key: statements_of(each["PolicyDocument"]["Statement"])
                 for key, each in definition.of("AWS::SQS::QueuePolicy").items()

@@ -35,6 +35,7 @@ def with_tokens(parts: Any, name: str) -> Any:
     tokens = {
         f"arn:aws:dynamodb:{here}:table/{name}": "<Table.Arn>",
         f"arn:aws:sqs:{here}:{name}-retire-run-dead-letters": "<RetireRunDeadLetters.Arn>",
+        f"arn:aws:events:{here}:rule/{name}-execution-ends": "<ExecutionEnds.Arn>",
         f"arn:aws:logs:{here}:log-group:/aws/vendedlogs/states/{name}:*": "<StateMachineLogs.Arn>",
         f'"{name}-retire-run-dead-letters"': '"<RetireRunDeadLetters.QueueName>"',
         f'"{name}"': '"<Table>"',
@@ -86,13 +87,13 @@ class Module:
             },
             "log groups": lambda: {
                 **{
-                    f"{logical(key)}Logs": (each["name"], each["retention_in_days"])
+                    f"{logical(key)}Logs": (each["name"], each["retention_in_days"], each["kms_key_id"])
                     for key, each in self.of("aws_cloudwatch_log_group.function").items()
                 },
                 **_single(
                     "StateMachineLogs",
                     (
-                        (each["name"], each["retention_in_days"])
+                        (each["name"], each["retention_in_days"], each["kms_key_id"])
                         for each in self.of("aws_cloudwatch_log_group.state_machines").values()
                     ),
                 ),
@@ -108,23 +109,24 @@ class Module:
                 ]
             },
             "rule": self._rule,
-            "who may invoke": lambda: _single(
-                "ExecutionEndsPermission",
-                (
-                    (
-                        each["action"],
-                        each["function_name"],
-                        each["principal"],
-                        each["source_arn"],
-                    )
-                    for each in self.of("aws_lambda_permission.execution_ends").values()
-                ),
-            ),
+            "who may invoke": lambda: {
+                logical(key.replace("_", "-")): (
+                    each["action"],
+                    each["function_name"],
+                    each["principal"],
+                    each["source_arn"],
+                )
+                for key, each in self.of("aws_lambda_permission.retire_run").items()
+            },
             "queue": lambda: {
                 **_single(
                     "RetireRunDeadLetters",
                     (
-                        (each["message_retention_seconds"], each["sqs_managed_sse_enabled"])
+                        (
+                            each["message_retention_seconds"],
+                            each.get("sqs_managed_sse_enabled"),
+                            each["kms_master_key_id"],
+                        )
                         for each in self.of("aws_sqs_queue.dead_letters").values()
                     ),
                 ),
@@ -166,7 +168,11 @@ class Module:
     def _roles(self, name: str) -> dict[str, Any]:
         policies = self.of(f"aws_iam_role_policy.{name}")
         return {
-            key: {"trust": each["assume_role_policy"], "may": statements_of(policies[key]["policy"]["Statement"])}
+            key: {
+                "trust": each["assume_role_policy"],
+                "may": statements_of(policies[key]["policy"]["Statement"]),
+                "boundary": each["permissions_boundary"],
+            }
             for key, each in self.of(f"aws_iam_role.{name}").items()
         }
 
@@ -179,6 +185,10 @@ class Module:
                     each["retry_policy"][0]["maximum_event_age_in_seconds"],
                 ),
                 "dead letters": each["dead_letter_config"][0]["arn"],
+                "input": (
+                    each["input_transformer"][0]["input_paths"],
+                    each["input_transformer"][0]["input_template"],
+                ),
             }
             for each in self.of("aws_cloudwatch_event_target.retire_run").values()
         ]
@@ -208,6 +218,8 @@ def _function(values: Mapping[str, Any]) -> dict[str, Any]:
         "logs": values["logging_config"][0]["log_group"],
         "snapstart": values["snap_start"][0]["apply_on"] if values["snap_start"] else "None",
         "role": values["role"],
+        "network": next(([each["subnet_ids"], each["security_group_ids"]] for each in values["vpc_config"]), None),
+        "concurrency": values["reserved_concurrent_executions"],
     }
 
 
@@ -235,6 +247,15 @@ def _table(values: Mapping[str, Any]) -> dict[str, Any]:
         "recovery": values["point_in_time_recovery"][0]["enabled"],
         "protection": values["deletion_protection_enabled"],
         "key": next((each["kms_key_arn"] for each in values["server_side_encryption"]), None),
+        "throughput": {
+            name: each[field]
+            for each in values["on_demand_throughput"]
+            for name, field in (
+                ("MaxReadRequestUnits", "max_read_request_units"),
+                ("MaxWriteRequestUnits", "max_write_request_units"),
+            )
+            if each[field] is not None
+        },
     }
 
 

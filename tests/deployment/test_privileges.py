@@ -44,6 +44,7 @@ class Recorder:
         self._function = ""
         self.actions: dict[str, set[str]] = {name: set() for name in HANDLERS}
         self.tables: set[str] = set()
+        self.requests: list[dict[str, Any]] = []
         self._client.meta.events.register("provide-client-params.dynamodb.*", self._note)
         patch.setenv("RUNSTORE_TABLE", self.table_name)
         patch.setattr(defaults.process, "transport", defaults.transport_of(self._client))
@@ -51,6 +52,7 @@ class Recorder:
     def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         if not self._function:
             return
+        self.requests.append(params)
         needed = {model.name}
         requests = [params]
         if model.name == "TransactWriteItems":
@@ -75,7 +77,15 @@ class Recorder:
         self._patch.setenv("RUNSTORE_FAILED_RETENTION_DAYS", retention)
         self._function = "RetireRun"
         try:
-            HANDLERS["RetireRun"]({"detail-type": "Step Functions Execution Status Change", "detail": detail})
+            HANDLERS["RetireRun"](
+                {
+                    "source": "aws.states",
+                    "account": "123456789012",
+                    "region": "eu-central-1",
+                    "detail-type": "Step Functions Execution Status Change",
+                    "detail": detail,
+                }
+            )
         finally:
             self._function = ""
 

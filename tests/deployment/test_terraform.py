@@ -24,6 +24,36 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-1111-2222-3333-444455556666"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"
 RUN_SECONDS = 120
 
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+PREFIXES = [f"arn:aws:states:{REGION}:{ACCOUNT}:execution:orders-", "batch-"]
+GUARDRAILS: tuple[dict[str, str], dict[str, Any]] = (
+    {
+        "MaxReadUnits": "3000",
+        "MaxWriteUnits": "1000",
+        "RetirementRulePrefix": "mine-",
+        "RunIdPrefixes": ",".join(PREFIXES),
+        "PermissionsBoundaryArn": BOUNDARY,
+        "SubnetIds": "subnet-0a1b,subnet-2c3d",
+        "SecurityGroupIds": "sg-0a1b",
+        "LogKmsKeyArn": KEY,
+        "QueueKmsKeyArn": KEY,
+        "RetireRunConcurrency": "5",
+    },
+    {
+        "max_read_units": 3000,
+        "max_write_units": 1000,
+        "retirement_rule_prefix": "mine-",
+        "run_id_prefixes": PREFIXES,
+        "permissions_boundary_arn": BOUNDARY,
+        "subnet_ids": ["subnet-0a1b", "subnet-2c3d"],
+        "security_group_ids": ["sg-0a1b"],
+        "log_kms_key_arn": KEY,
+        "queue_kms_key_arn": KEY,
+        "retire_run_concurrency": 5,
+        "tags": {"team": "orders"},
+    },
+)
+
 VARIANTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "as it comes": ({}, {}),
     "everything on": (
@@ -49,6 +79,7 @@ VARIANTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
             "Alarms": "true",
             "AlarmTopicArn": TOPIC,
             "Dashboard": "true",
+            **GUARDRAILS[0],
         },
         {
             "max_value_bytes": 1000,
@@ -72,6 +103,7 @@ VARIANTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
             "alarms": True,
             "alarm_topic_arn": TOPIC,
             "dashboard": True,
+            **GUARDRAILS[1],
         },
     ),
     "own machines alone": (
@@ -153,6 +185,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     "max_value_bytes": (350_001, "max_value_bytes must be a whole number from 1 to 350,000"),
     "ttl_days": (0, "ttl_days must be a whole number from 1 to 3,660"),
     "state_machine_arns": ([f"{MACHINE}:live"], "without wildcards, version or alias"),
+    "dynamodb_endpoint_url": ("http://dynamodb.example", "or an http URL of this machine"),
+    "run_id_prefixes": (["orders-*"], "without wildcards"),
+    "subnet_ids": (["subnet-1"], "security_group_ids and subnet_ids need each other"),
+    "retire_run_concurrency": (0, "null or a whole number of at least 1"),
     "kms_key_arn": ("alias/mine", "kms_key_arn must be null or the ARN of a KMS key"),
     "log_retention_days": (2, "log_retention_days must be one of the periods"),
 }

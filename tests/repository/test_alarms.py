@@ -1,4 +1,4 @@
-"""When the alarms of template.yaml go off: their thresholds and periods, applied to failures over time."""
+"""When the alarms of infra/alarms.yaml go off: their thresholds and periods, applied to failures over time."""
 
 from collections import Counter
 from pathlib import Path
@@ -8,8 +8,9 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
-RESOURCES: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
-ALARMS = {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+NESTED: dict[str, Any] = yaml_parse((ROOT / "infra" / "alarms.yaml").read_text(encoding="utf-8"))
+ALARMS = {name: each["Properties"] for name, each in NESTED["Resources"].items()}
 MAX_METRICS = 10  # of an alarm on a metric math expression
 
 
@@ -63,7 +64,7 @@ def test_cloudwatch_can_evaluate_an_alarm(name: str) -> None:
     assert ALARMS[name]["EvaluationPeriods"] * metrics[0]["Period"] <= 86_400
 
 
-FUNCTIONS = {name for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
+FUNCTIONS = {name for name, each in TEMPLATE["Resources"].items() if each["Type"] == "AWS::Serverless::Function"}
 
 
 @pytest.mark.parametrize("name", ["ErrorsAlarm", "FunctionThrottlesAlarm"])
@@ -83,5 +84,4 @@ def test_an_alarm_on_our_metrics_reads_one_for_all_functions(name: str) -> None:
 def test_the_alarms_cost_what_the_parameter_says() -> None:
     """CloudWatch bills an alarm by the metrics that it reads, 0.10 US dollars each a month."""
     metrics = sum(len(watched(alarm)) for alarm in ALARMS.values())
-    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    assert f"cost about {metrics / 10:.2f} US dollars a month" in template
+    assert f"cost about {metrics / 10:.2f} US dollars a month" in TEMPLATE["Parameters"]["Alarms"]["Description"]

@@ -71,6 +71,16 @@ def test_the_policy_of_a_step_is_that_of_a_workflow_s_function() -> None:
     assert key == {"Effect": "Allow", "Action": ours["Action"], "Resource": "KMS_KEY_ARN", "Condition": condition}
 
 
+def test_the_isolated_policy_of_a_step_allows_the_same() -> None:
+    """Its actions are those of the policy without a condition."""
+    (whole, _), (isolated,) = (
+        json.loads(fenced(page, "json")[0])["Statement"] for page in ("deployment.md", "security.md")
+    )
+    condition = isolated.pop("Condition")
+    assert isolated == whole
+    assert condition == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["PREFIX*"]}}
+
+
 def test_the_policy_of_a_state_machine_is_an_example_s() -> None:
     """It may invoke functions, and nothing else."""
     (statement,) = json.loads(fenced("deployment.md", "json")[1])["Statement"]

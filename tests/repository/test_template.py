@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
@@ -12,6 +13,7 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+ALARMS: dict[str, Any] = yaml_parse((ROOT / "infra" / "alarms.yaml").read_text(encoding="utf-8"))
 NESTED: dict[str, Any] = yaml_parse((ROOT / "infra" / "examples.yaml").read_text(encoding="utf-8"))
 MAX_LINES = 900  # of the file that a user reads before deploying
 OPERATIONS = ["GetValue", "SetValue", "PushItem", "IncrementCounter", "DeleteKey", "CompleteRun", "RetireRun"]
@@ -86,7 +88,11 @@ def test_a_role_reaches_the_table_and_its_own_logs_only(name: str) -> None:
     assert table["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}
     assert logs["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
     assert logs["Resource"] == {"Fn::GetAtt": [f"{name}Logs", "Arn"]}
-    assert [statement["Action"] for statement in more] == (["sqs:SendMessage"] if name == "RetireRun" else [])
+    queue = [
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["RetireRunDeadLetters", "Arn"]}},
+        {"Fn::If": ["HasQueueKey", ANY, {"Ref": "AWS::NoValue"}]},
+    ]
+    assert more == (queue if name == "RetireRun" else [])
 
 
 def test_no_function_may_scan_or_do_everything() -> None:
@@ -153,21 +159,25 @@ def test_an_example_may_invoke_exactly_what_it_calls(name: str) -> None:
     assert sorted(map(str, invoke["Resource"])) == sorted(map(str, substituted.values()))
 
 
-def test_the_nested_stack_gets_every_parameter() -> None:
-    """The parameters of the examples are those that template.yaml passes; a function's ARN is its alias's, if any."""
-    passed = RESOURCES["Examples"]["Properties"]["Parameters"]
-    assert passed.keys() == NESTED["Parameters"].keys()
-    for name in passed.keys() & TEMPLATE["Parameters"].keys():
-        assert passed[name] == {"Ref": name}
-    for function in OPERATIONS:
-        if f"{function}Arn" in passed:
+def test_nested_stacks_get_every_parameter() -> None:
+    """The parameters of a nested stack are those that template.yaml passes; a function's ARN is its alias's, if any."""
+    for stack, nested in (("Examples", NESTED), ("OperationsAlarms", ALARMS)):
+        passed = RESOURCES[stack]["Properties"]["Parameters"]
+        assert passed.keys() == nested["Parameters"].keys()
+        for name in passed.keys() & TEMPLATE["Parameters"].keys():
+            whole, joined = {"Ref": name}, {"Fn::Join": [",", {"Ref": name}]}
+            is_list = TEMPLATE["Parameters"][name]["Type"] == "CommaDelimitedList"
+            assert passed[name] == (joined if is_list else whole)
+        for function in OPERATIONS:
             arn = {"Fn::If": ["HasSnapStart", {"Ref": f"{function}Alias"}, {"Fn::GetAtt": [function, "Arn"]}]}
-            assert passed[f"{function}Arn"] == arn
+            assert passed.get(f"{function}Arn", arn) == arn
+            assert passed.get(function, {"Ref": function}) == {"Ref": function}
 
 
-def test_the_nested_stack_needs_no_further_capability() -> None:
+def test_nested_stacks_need_no_further_capability() -> None:
     """A nested stack with a transform would need CAPABILITY_AUTO_EXPAND, which `sam deploy` does not give by itself."""
     assert "Transform" not in NESTED
+    assert "Transform" not in ALARMS
 
 
 def test_every_example_is_watched() -> None:
@@ -236,12 +246,66 @@ def test_a_machine_that_no_event_would_name_is_refused(arn: str, taken: bool) ->
     assert (re.fullmatch(TEMPLATE["Parameters"]["StateMachineArns"]["AllowedPattern"], arn) is not None) == taken
 
 
-def test_rules_of_the_user_s_own_reach_retire_run() -> None:
-    """Every rule of the account may invoke it and fill its queue, also where the stack's own rule is not deployed."""
-    rules = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*"}
-    permission, policy = RESOURCES["ExecutionEndsPermission"], RESOURCES["RetireRunDeadLettersPolicy"]
-    assert "Condition" not in permission
-    assert "Condition" not in policy
-    assert permission["Properties"]["SourceArn"] == rules
-    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
-    assert statement["Condition"] == {"ArnLike": {"aws:SourceArn": rules}}
+def test_only_named_rules_reach_retire_run() -> None:
+    """The stack's own rule may invoke it and fill its queue, and rules with the prefix of a parameter."""
+    further = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${RetirementRulePrefix}*"}
+    own = {"Fn::GetAtt": ["ExecutionEnds", "Arn"]}
+    permissions = {key: each for key, each in RESOURCES.items() if each["Type"] == "AWS::Lambda::Permission"}
+    assert {key: (each["Condition"], each["Properties"]["SourceArn"]) for key, each in permissions.items()} == {
+        "ExecutionEndsPermission": ("WatchesExecutions", own),
+        "FurtherRulesPermission": ("HasRulePrefix", further),
+    }
+    (statement,) = RESOURCES["RetireRunDeadLettersPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    rules = statement["Condition"]["ArnLike"]["aws:SourceArn"]
+    assert [each["Fn::If"][:2] for each in rules] == [["WatchesExecutions", own], ["HasRulePrefix", further]]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "taken"),
+    [
+        ("DynamoDBEndpointUrl", "", True),
+        ("DynamoDBEndpointUrl", "https://dynamodb-fips.us-east-1.amazonaws.com", True),
+        ("DynamoDBEndpointUrl", "https://vpce-1.dynamodb.us-east-1.vpce.amazonaws.com:443", True),
+        ("DynamoDBEndpointUrl", "http://127.0.0.1:8000", True),
+        ("DynamoDBEndpointUrl", "http://localhost", True),
+        ("DynamoDBEndpointUrl", "http://[::1]:8000", True),
+        ("DynamoDBEndpointUrl", "http://dynamodb.us-east-1.amazonaws.com", False),
+        ("DynamoDBEndpointUrl", "http://localhost.example", False),
+        ("DynamoDBEndpointUrl", "http://127.0.0.1@example", False),
+        ("DynamoDBEndpointUrl", "https://user@example", False),
+        ("DynamoDBEndpointUrl", "https://example/path", False),
+        ("RunIdPrefixes", "arn:aws:states:eu-central-1:123456789012:execution:orders-", True),
+        ("RunIdPrefixes", "orders-*", False),
+        ("RunIdPrefixes", "orders-?", False),
+        ("RunIdPrefixes", "${aws:username}", False),
+        ("RetirementRulePrefix", "orders-", True),
+        ("RetirementRulePrefix", "*", False),
+        ("SubnetIds", "subnet-0a1b2c3d", True),
+        ("SubnetIds", "10.0.0.0/24", False),
+        ("SecurityGroupIds", "sg-0a1b2c3d", True),
+        ("SecurityGroupIds", "default", False),
+        ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:policy/team/boundary", True),
+        ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:role/boundary", False),
+    ],
+)
+def test_a_parameter_refuses_what_it_could_not_mean(parameter: str, value: str, taken: bool) -> None:  # noqa: FBT001
+    """CloudFormation refuses these values before it changes anything."""
+    assert (re.fullmatch(TEMPLATE["Parameters"][parameter]["AllowedPattern"], value) is not None) == taken
+
+
+def test_what_an_execution_was_given_never_reaches_retire_run() -> None:
+    """The rule passes on what identifies a change of status, and neither inputs nor outputs."""
+    (target,) = RESOURCES["ExecutionEnds"]["Properties"]["Targets"]
+    paths = target["InputTransformer"]["InputPathsMap"]
+    assert {path.rpartition(".")[2] for path in paths.values()} == {
+        *("source", "detail-type", "account", "region", "time"),
+        *("executionArn", "status", "redriveCount", "redriveDate", "stopDate"),
+    }
+    template = json.loads(target["InputTransformer"]["InputTemplate"])
+    used = re.findall(r"<(\w+)>", json.dumps(template))
+    assert sorted(used) == sorted(paths)
+
+
+def test_the_ends_of_executions_with_any_name_are_watched() -> None:
+    """A name says nothing: a root execution may be called as the engine calls a child."""
+    assert "name" not in RESOURCES["ExecutionEnds"]["Properties"]["EventPattern"]["detail"]
