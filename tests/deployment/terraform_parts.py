@@ -87,13 +87,13 @@ class Module:
             },
             "log groups": lambda: {
                 **{
-                    f"{logical(key)}Logs": (each["name"], each["retention_in_days"], each["kms_key_id"])
+                    f"{logical(key)}Logs": (each["name"], each["retention_in_days"], each["kms_key_id"] or None)
                     for key, each in self.of("aws_cloudwatch_log_group.function").items()
                 },
                 **_single(
                     "StateMachineLogs",
                     (
-                        (each["name"], each["retention_in_days"], each["kms_key_id"])
+                        (each["name"], each["retention_in_days"], each["kms_key_id"] or None)
                         for each in self.of("aws_cloudwatch_log_group.state_machines").values()
                     ),
                 ),
@@ -125,7 +125,7 @@ class Module:
                         (
                             each["message_retention_seconds"],
                             each.get("sqs_managed_sse_enabled"),
-                            each["kms_master_key_id"],
+                            each["kms_master_key_id"] or None,  # what AWS answers where there is none
                         )
                         for each in self.of("aws_sqs_queue.dead_letters").values()
                     ),
@@ -171,7 +171,7 @@ class Module:
             key: {
                 "trust": each["assume_role_policy"],
                 "may": statements_of(policies[key]["policy"]["Statement"]),
-                "boundary": each["permissions_boundary"],
+                "boundary": each["permissions_boundary"] or None,
             }
             for key, each in self.of(f"aws_iam_role.{name}").items()
         }
