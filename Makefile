@@ -45,8 +45,8 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: $(STAMP) ## Run the example workflow on a local stack (ORDER=file.json, ITEMS=500, WORKFLOW=name)
-	@$(BIN)/python -m infra.local.demo $(if $(ORDER),--order '$(ORDER)') $(if $(ITEMS),--items '$(ITEMS)') $(if $(WORKFLOW),--workflow '$(WORKFLOW)')
+demo: $(STAMP) ## Run the example workflow on a local stack (ORDER=file.json, ITEMS=500, WORKFLOW=name, KEEP=1)
+	@$(BIN)/python -m infra.local.demo $(if $(ORDER),--order '$(ORDER)') $(if $(ITEMS),--items '$(ITEMS)') $(if $(WORKFLOW),--workflow '$(WORKFLOW)') $(if $(KEEP),--keep)
 
 .PHONY: local
 local: $(STAMP) ## Keep a local stack up, and show its functions' logs (PORT=, PARAMETERS='Name=value', WAIT_SCALE=, KEEP_STATE=dir)

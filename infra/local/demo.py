@@ -1,30 +1,33 @@
 """The main job in one command: the example workflow on a local stack, from an order to an empty table (`make demo`)."""
 
+from __future__ import annotations
+
 import argparse
-import json
+import contextlib
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from infra.local.cost import PRICES_OF, TRANSITION_PRICE, WRITE_PRICE, Usage
+from infra.local.examples import EXAMPLES
 from infra.local.orders import DEFAULT_ORDER, OrderError, make_order, read_order
 from infra.local.process import EXIT_INTERRUPTED, EXIT_USAGE, exit_on_signals
 from infra.local.project import ROOT, LocalStackError
 from infra.local.stack import Execution, LocalStack
 from runstore import RunStore
+from runstore_inspector.problems import InspectorError
+from runstore_inspector.starting import StartedPage
 
-# What starts each of the template's state machines that take an order.
-WORKFLOWS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
-    "OrderFanout": lambda order: order,
-    "OrderWorkflow": lambda order: {"data": order, "headers": {}},
-    "SendEmailWorkflow": lambda order: {"data": order, "headers": {}},
-}
-SHOWN_RESULTS: Final = 12
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from infra.local.examples import Line
+
 POLL_SECONDS: Final = 0.25
 
 
@@ -53,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             order, source = make_order(options.items), "made up"
         else:
             order, source = read_order(options.order), shown_path(options.order)
-        return run(Report(Console()), options.workflow, order, source)
+        return run(Report(Console()), options, order, source)
     except OrderError as error:
         print(f"demo: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -72,45 +75,79 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     given.add_argument("--order", type=Path, default=DEFAULT_ORDER, metavar="FILE", help="an order as JSON")
     given.add_argument("--items", type=int, metavar="N", help="make an order with so many line items instead")
     parser.add_argument(
-        "--workflow", choices=list(WORKFLOWS), default="OrderFanout", help="another of the example state machines"
+        "--workflow", choices=list(EXAMPLES), default="OrderFanout", help="another of the example state machines"
     )
+    parser.add_argument("--keep", action="store_true", help="leave the stack and the inspector up until Enter")
     return parser.parse_args(arguments)
 
 
-def run(report: Report, workflow: str, order: dict[str, Any], source: str) -> int:
+def run(report: Report, options: argparse.Namespace, order: dict[str, Any], source: str) -> int:
     """Deploy, run the workflow over the order, and show what became of it."""
     began = time.monotonic()
-    with LocalStack.start() as stack:
+    name, example = options.workflow, EXAMPLES[options.workflow]
+    with LocalStack.start() as stack, contextlib.ExitStack() as until_the_end:
+        if f"{name}Arn" not in stack.outputs:
+            raise LocalStackError(f"WORKFLOW must be one of the template's state machines; {name} is none")
         report.line("local stack", f"template.yaml on {stack.endpoint} in {time.monotonic() - began:.1f} s")
         report.line("", describe_resources(stack))
-        mails = workflow == "SendEmailWorkflow"
-        count = 0 if mails else len(order["line_items"])
-        report.line("order", f"{source}: customer {order['customer']['id']}, {len(order['line_items'])} line items")
-        report.line("workflow", workflow)
+        for warning in stack.warnings():
+            report.line("warning", warning)
+        report.line("input", f"{source}: {example.given(order)}")
+        report.line("workflow", name)
+        arn = stack.start_execution(name, example.document(order))
+        if options.keep:
+            page = until_the_end.enter_context(inspector_page(stack))
+            report.line("inspector", f"{page.url}runs/{quote(arn, safe='')}")
         report.gap()
         began = time.monotonic()
-        arn = stack.start_execution(workflow, WORKFLOWS[workflow](order))
-        execution = stack.wait(arn) if mails else follow(report.console, stack, arn, count)
-        took = time.monotonic() - began
-        if execution.status != "SUCCEEDED":
-            report.line("failed", f"{execution.status}: {execution.error}: {execution.cause}")
-            return 1
-        report.gap()
-        if mails:
-            report.line("sent to", ", ".join(map(str, execution.output["sentTo"])))
-        else:
-            show_state(report, execution.output, count)
-        report.gap()
-        report.line("took", f"{took:.1f} s, {10 if mails else order['delaySeconds']} s of it every branch's delay")
-        show_cost(report, Usage.of(stack.requests()))
-        left = len(stack.items(execution.arn))
-        report.line("left behind", f"{left} items of the run in the table")
-        return 1 if left else 0
+        if example.event:
+            report.line("event", example.event(stack, arn))
+        execution = follow(report.console, stack, arn, example.branches(order)) if example.branches else stack.wait(arn)
+        delay = example.delay(order)
+        took = f"{time.monotonic() - began:.1f} s" + (f", {delay} s of it every branch's delay" if delay else "")
+        code = show_end(report, stack, execution, example.result(execution.output or {}, order), took)
+        if options.keep:
+            wait_for_enter(report)
+        return code
+
+
+def show_end(report: Report, stack: LocalStack, execution: Execution, lines: Iterable[Line], took: str) -> int:
+    """Print what the run came to, and return the exit code."""
+    if execution.status != "SUCCEEDED":
+        report.line("failed", f"{execution.status}: {execution.error}: {execution.cause}")
+        return 1
+    report.gap()
+    for label, text in lines:
+        report.line(label, text)
+    report.gap()
+    report.line("took", took)
+    show_cost(report, Usage.of(stack.requests()))
+    left = len(stack.items(execution.arn))
+    report.line("left behind", f"{left} items of the run in the table")
+    return 1 if left else 0
+
+
+def inspector_page(stack: LocalStack) -> StartedPage:
+    """Start the page that shows runs in the browser."""
+    try:
+        return StartedPage(environment={**stack.environment(), **stack.names()})
+    except InspectorError as error:
+        raise LocalStackError(str(error)) from error
+
+
+def wait_for_enter(report: Report) -> None:
+    """Keep the stack and the page up until Enter is pressed, or standard input ends."""
+    report.gap()
+    report.line("", "The stack and the inspector stay up. Press Enter to stop them.")
+    sys.stdin.readline()
 
 
 def describe_resources(stack: LocalStack) -> str:
-    """Return what was deployed, counted."""
-    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.name)
+    """Return what was deployed, counted, nested stacks included."""
+    cloudformation = stack.client("cloudformation")
+    stacks = [each["StackName"] for each in cloudformation.describe_stacks()["Stacks"]]
+    pager = cloudformation.get_paginator("list_stack_resources")
+    pages = [page for name in stacks for page in pager.paginate(StackName=name)]
     kinds = [resource["ResourceType"] for page in pages for resource in page["StackResourceSummaries"]]
     counted = {
         "table": kinds.count("AWS::DynamoDB::Table"),
@@ -138,17 +175,6 @@ def follow(console: Console, stack: LocalStack, execution_arn: str, branches: in
         if execution.status == "SUCCEEDED":
             progress.update(task, completed=execution.output["processedCount"])
     return execution
-
-
-def show_state(report: Report, state: dict[str, Any], branches: int) -> None:
-    """Print the final state of the run: what the workflow read back before it completed."""
-    report.line("customer", str(state["customerId"]))
-    report.line("count", f"{state['processedCount']} of {branches} processed")
-    for number, result in enumerate(state["results"][:SHOWN_RESULTS], 1):
-        report.line("results" if number == 1 else "", f"{number:>2}  {json.dumps(result, ensure_ascii=False)}")
-    more = len(state["results"]) - SHOWN_RESULTS
-    if more > 0:
-        report.line("", f"    and {more} more, in the order in which they were pushed")
 
 
 def show_cost(report: Report, usage: Usage) -> None:

@@ -56,7 +56,7 @@ def guide(stack: LocalStack, file: Path, state: Path | None) -> str:
 
 def write_environment(stack: LocalStack, file: Path) -> None:
     """Write shell lines that point boto3, the AWS CLI and this package at the stack."""
-    variables = {**stack.environment(), "RUNSTORE_TABLE": stack.table_name, "RUNSTORE_STACK": stack.name}
+    variables = {**stack.environment(), **stack.names()}
     for name, value in stack.outputs.items():
         if value.startswith("arn:"):
             variables[variable_name(name)] = value

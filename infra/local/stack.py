@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+WARNING: Final = "WARNING\t"
 RUN_SECONDS: Final = 300.0
 POLL_SECONDS: Final = 0.1
 
@@ -140,6 +141,17 @@ class LocalStack:
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
         }
+
+    def names(self) -> dict[str, str]:
+        """Return the environment variables that tell the package and the inspector what this stack calls things."""
+        return {"RUNSTORE_TABLE": self.table_name, "RUNSTORE_STACK": self.name}
+
+    def warnings(self) -> list[str]:
+        """Return what the stack has to say about how its functions run."""
+        if not self.function_log.exists():
+            return []
+        lines = self.function_log.read_text(encoding="utf-8").splitlines()
+        return [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
 
     def client(self, service: str) -> Any:
         """Return a boto3 client with every permission, made once per service."""

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,7 @@ def start(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -134,3 +137,26 @@ def children(pid: int) -> list[int]:
     command = ["ps", "-o", "pid=", "--ppid", str(pid)]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     return [int(each) for each in listed.stdout.split()]
+
+
+def test_a_kept_demo_shows_its_run_in_the_browser_until_enter_is_pressed(tmp_path: Path) -> None:
+    """The stack and the inspector's page stay up after the run, and nothing is left once Enter is pressed."""
+    path = tmp_path / "order.json"
+    path.write_text(json.dumps({"customer": {"id": 1}, "line_items": [{"id": "a"}], "delaySeconds": 0}), "utf-8")
+    with start("-m", "infra.local.demo", "--keep", "--order", str(path)) as program:
+        assert program.stdout is not None
+        assert program.stdin is not None
+        printed = ""
+        while "Press Enter" not in printed:
+            line = program.stdout.readline()
+            assert line, program.communicate()[1]
+            printed += line
+        (address,) = re.findall(r"^inspector +(http://127\.0\.0\.1:\S+)$", printed, re.MULTILINE)
+        with urllib.request.urlopen(address, timeout=SECONDS) as page:  # noqa: S310 it begins with http
+            assert "succeeded" in page.read().decode().lower()
+        started = children(program.pid)
+        program.stdin.write("\n")
+        program.communicate(timeout=SECONDS)
+    assert program.returncode == 0
+    assert len(started) == 2
+    assert all(is_gone(each) for each in started)
