@@ -1,11 +1,13 @@
 """The states of a Standard execution as a timeline, from its history.
 
 Each event of a history names the one before it on its branch, so parallel branches are told apart by following those
-links. Inputs and outputs are not asked for: the timeline needs none, and they may hold what nobody should see.
+links. Inputs and outputs may hold what nobody should see, so they are asked for only where the states are those of the
+workflow engine: from the input of its steps, the action's name and the step's id are kept, and nothing else.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -82,20 +84,27 @@ class Timeline:
 
 def read(connection: Connection, execution_arn: str) -> Timeline | None:
     """Return the timeline of an execution, None if Step Functions keeps no history of it."""
+    events, cut = _events(connection, execution_arn, data=False)
+    if {"Begin", "IsTree", "Fan"} <= {event.get("stateEnteredEventDetails", {}).get("name") for event in events}:
+        events, cut = _events(connection, execution_arn, data=True)
+    return timeline(events, cut=cut) if events else None
+
+
+def _events(connection: Connection, execution_arn: str, *, data: bool) -> tuple[list[Any], bool]:
+    """Return the first events of an execution, and whether there are more."""
     events: list[Any] = []
-    request: dict[str, Any] = {"executionArn": execution_arn, "maxResults": _PAGE, "includeExecutionData": False}
+    request: dict[str, Any] = {"executionArn": execution_arn, "maxResults": _PAGE, "includeExecutionData": data}
     while True:
         try:
             answer: Any = connection.stepfunctions.get_execution_history(**request)
         except ClientError as error:
             if error.response["Error"].get("Code") in _MISSING:
-                return None
+                return [], False
             raise
         events += answer["events"]
         if not answer.get("nextToken") or len(events) >= MAX_EVENTS:
-            break
+            return events, bool(answer.get("nextToken"))
         request["nextToken"] = answer["nextToken"]
-    return timeline(events, cut=bool(answer.get("nextToken")))
 
 
 def timeline(events: Iterable[Mapping[str, Any]], *, cut: bool = False) -> Timeline:
@@ -129,7 +138,12 @@ class _Reading:
         span, around = place
         if kind.endswith("StateEntered"):
             inside = span if span is not None and span.container else around
-            place = self._open(event["stateEnteredEventDetails"]["name"], kind[:-12], at, inside), inside
+            details = event["stateEnteredEventDetails"]
+            action, step_id = _step_in(details) if details["name"] == "Step" else ("", "")
+            place = (
+                self._open(action or details["name"], f"Step {step_id}" if action else kind[:-12], at, inside),
+                inside,
+            )
         elif kind == "MapIterationStarted":
             index = event["mapIterationStartedEventDetails"].get("index", 0)
             place = None, self._open(f"#{index}", "Iteration", at, span or around)
@@ -182,6 +196,15 @@ class _Reading:
             span.status, span.ended = "retrying", None
         last = failed[-1] if failed else None
         return last, last.parent if last else None
+
+
+def _step_in(details: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the action and the id in the input of the workflow engine's state Step, two empty texts if it is none."""
+    try:
+        step = json.loads(details["input"])["next"]["step"]
+        return str(step["action"]), str(step["id"])
+    except (KeyError, TypeError, ValueError):
+        return "", ""
 
 
 def _close(span: Span, at: float, status: str) -> None:
