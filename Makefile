@@ -19,6 +19,7 @@ NODE_TOOLS := .tools
 
 ORDER ?=
 ITEMS ?=
+SHOTS ?=
 WORKFLOW ?=
 KEEP ?=
 PORT ?=
@@ -155,6 +156,12 @@ build: $(BUILD_STAMP) ## Build the wheel, and the zip archives that Terraform de
 .PHONY: docs
 docs: $(DOCS_STAMP) ## Build the docs site into dist/docs; a dead link or a missing docstring fails
 	$(DOCS_VENV)/bin/sphinx-build -W --keep-going -E -q -d .cache/docs -b html docs dist/docs
+
+# The one exception to "nothing generated is committed": the README shows two pictures of the page, and a host that
+# renders it cannot make them. Run this when the page looks different, and look at the result.
+.PHONY: screenshots
+screenshots: $(STAMP) ## Take the README's pictures of the page anew, into docs/images (needs Chromium; SHOTS=dir: all pages)
+	@$(BIN)/python -m tests.inspector.screenshots $(SHOTS)
 
 .PHONY: clean
 clean: ## Remove everything that make made, environments too

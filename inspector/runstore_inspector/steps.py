@@ -93,12 +93,15 @@ def read(connection: Connection, run_id: str, *, max_units: float | None = MAX_U
     if found is None:
         return None
     depths: dict[str, int] = {}
+    ends = {step.id: step.ended for step in found.steps}
     wide = {step.id for step in found.steps if len(step.children) > 1}
     steps = []
     for each in found.steps:
         parent = each.parent
         depth = 0 if parent is None else depths.get(parent, 0) + (parent in wide and each.role != "join")
         depths[each.id] = depth
+        if each.due is not None and each.began is None:  # a time that is over means at once: when its parent ended
+            each.due = max(each.due, (ends.get(parent) if parent else None) or 0)
         steps.append(_step(each, min(depth, _MAX_DEPTH)))
     waits = tuple(
         Wait(each.step_id, each.action, each.asked_by, each.deadline, each.on_timeout) for each in found.waits

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 200
 _URGENT = {"failed": 0, "retrying": 1, "caught": 1, "running": 2, "waiting": 3, "stopped": 4, "done": 5}
 _TICKS = 4
+_AHEAD, _LEAST_AHEAD = 0.5, 4.0  # of the time that has passed, and in seconds: how far ahead a running chart goes
 _THINNEST = 0.6  # percent of the width: a shorter bar could not be seen
 
 
@@ -76,11 +77,12 @@ def of_timeline(timeline: Timeline, only: str = "") -> Chart:
 
 
 def of_workflow(workflow: Workflow, began: float, ended: float | None, only: str = "") -> Chart:
-    """Return the chart of a workflow class's steps."""
+    """Return the chart of a workflow class's steps. What is due far ahead goes on beyond its right edge."""
     now = ended or clock.now()
-    latest = max([now, *(step.due or 0 for step in workflow.steps if step.status in {"waiting", "retrying"})])
     earliest = min([began, *(step.began for step in workflow.steps if step.began is not None)])
-    scale = _Scale(earliest, latest)
+    latest = max([now, *(step.due or 0 for step in workflow.steps if step.status in {"waiting", "retrying"})])
+    horizon = now + max(_LEAST_AHEAD, _AHEAD * (now - earliest))
+    scale = _Scale(earliest, min(latest, horizon))
     return _chart([_step_row(step, scale, now) for step in workflow.steps], scale, only, cut=False)
 
 
@@ -101,18 +103,17 @@ def _span_row(number: int, span: Span, scale: _Scale) -> Row:
 def _step_row(step: Step, scale: _Scale, now: float) -> Row:
     waits = step.status in {"waiting", "retrying"} and step.due is not None and step.due > now
     began = now if waits else step.began or step.due
+    if step.status == "waiting" and not waits:
+        began = None  # a join, whose branches run
     left, width = scale.bar(began, step.due if waits else step.ended or now)
-    took = "" if step.began is None else words.duration((step.ended or now) - step.began)
-    notes = []
+    took = "" if began is None else words.duration((step.ended or now) - began)
     if waits and step.due is not None:
-        notes.append(f"due in {words.duration(step.due - now)}")
-    if step.role != "step":
-        notes.append("after all branches" if step.role == "join" else "handles the failure")
-    if step.payload_bytes is not None:
-        notes.append(f"payload {words.size(step.payload_bytes)}")
+        took = f"in {words.duration(max(1, round(step.due - now)))}".replace(".0 s", " s")
+    role = {"join": " · after all branches", "handler": " · handles the failure"}.get(step.role, "")
+    payload = f" · {words.size(step.payload_bytes)}" if step.payload_bytes is not None else ""
     return Row(
-        step.id, step.action, "Step", step.depth, step.status, took, step.attempts, left, width,
-        step.error, step.message, tuple(notes),
+        step.id, step.action, f"Step {step.id}{role}{payload}", step.depth, step.status, took, step.attempts,
+        left, width, step.error, step.message,
     )  # fmt: skip
 
 
