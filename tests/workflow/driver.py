@@ -55,11 +55,13 @@ class Machine:
         monkeypatch: pytest.MonkeyPatch,
         *,
         client: Any = None,
+        network: type[OneAtATime] = OneAtATime,
         table_name: str = "table",
     ) -> None:
         self.loop = Loop(BEGAN)
         self.database = Database()
-        self.client = client or cast("Any", SimulatedClient(OneAtATime(self.database)))
+        self.network = network(self.database)
+        self.client = client or cast("Any", SimulatedClient(self.network))
         self.settings = Settings(table_name)
         monkeypatch.setenv("RUNSTORE_TABLE", table_name)
         monkeypatch.setattr(clock, "now", lambda: int(self.loop.now))
