@@ -131,6 +131,10 @@ class Machine:
         """The run's user keys."""
         return RunStore(execution.arn, client=self.client, settings=self.settings).snapshot()
 
+    def store(self, execution: Execution) -> RunStore:
+        """The run's store."""
+        return RunStore(execution.arn, client=self.client, settings=self.settings)
+
     def items(self, execution: Execution) -> list[str]:
         """The sort keys of all the run's items."""
         return sorted(self.database.partitions.get(execution.arn, {}))
