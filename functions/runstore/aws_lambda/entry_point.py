@@ -46,8 +46,8 @@ _SHOWN = 100  # characters of an unknown field's name in an error
 
 _SLOW = 3 / 4  # of the function's time-out
 
-_NULLABLE = {"value", "item"}
-_SIZED = ("value", "item", "items")
+_NULLABLE = {"value", "item", "body"}
+_SIZED = ("value", "item", "items", "body")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "runstore")
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "runstore")
 
@@ -91,6 +91,21 @@ def entry_point(*variants: Callable[..., Result]) -> Handler:
     return _serve(operation, answer)
 
 
+def plain_entry_point(function: Callable[..., Result]) -> Handler:
+    """Return the Lambda handler of an operation whose event names no run: the function's parameters are its fields."""
+    operation = function.__module__.rpartition(".")[2]
+    fields = [_Fields(function, of_run=False)]
+
+    def answer(event: Event, _: TimeLeft | None, log_fields: Event) -> Result:
+        if not isinstance(event, dict):
+            raise InvalidRequestError(f"the event of {operation} must be an object; got {_type_of(event)}")
+        result = _choose(fields, event, operation).variant(**event)
+        log_fields |= {"runId": result.get("runId")} | {f"{n}_bytes": _size(event[n]) for n in _SIZED if n in event}
+        return result
+
+    return _serve(operation, answer)
+
+
 def event_entry_point(operation: str) -> Handler:
     """Return the Lambda handler for EventBridge's status changes of executions."""
     from runstore.lifecycle import retirement, status_event  # noqa: PLC0415 the other functions start sooner without it
@@ -128,13 +143,14 @@ def _serve(operation: str, answer: Callable[[Event, Any, Event], Result]) -> Han
 class _Fields:
     """The fields of an event that belong to a variant."""
 
-    def __init__(self, variant: Callable[..., Result]) -> None:
-        parameters = list(inspect.signature(variant).parameters.values())[1:]
+    def __init__(self, variant: Callable[..., Result], *, of_run: bool = True) -> None:
+        parameters = list(inspect.signature(variant).parameters.values())[int(of_run) :]
+        run_id = ["runId"] if of_run else []
         self.variant = variant
         self.timed = any(parameter.name == "time_left" for parameter in parameters)
         fields = [parameter for parameter in parameters if parameter.name != "time_left"]
-        self.required = {"runId", *(field.name for field in fields if field.default is field.empty)}
-        self.known = ["runId", *(field.name for field in fields)]
+        self.required = {*run_id, *(field.name for field in fields if field.default is field.empty)}
+        self.known = [*run_id, *(field.name for field in fields)]
 
     def described(self) -> str:
         return ", ".join(name if name in self.required else f"{name}?" for name in self.known)

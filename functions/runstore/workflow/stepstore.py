@@ -7,7 +7,7 @@ import json
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from runstore.errors import InvalidRequestError
+from runstore.errors import InvalidRequestError, error_context
 from runstore.model.values import encode, encode_list
 from runstore.settings import MAX_VALUE_BYTES
 
@@ -59,14 +59,16 @@ class StepStore:
 
     def push(self, key: str, item: Any, *, token: str | None = None) -> int:
         """Append to a list and return its length after this push, exactly once per step. See `RunStore.push`."""
-        return self._store.push(key, item, token=self._token("push", key, item) if token is None else token)
+        token = self._token("push", key, item) if token is None else token
+        return self._store.push(key, item, token=token)
 
     def push_many(self, key: str, items: Iterable[Any], *, token: str | None = None) -> int:
         """Append many elements in order, exactly once per step. See `RunStore.push_many`.
 
         The elements of a set, which have no order, are appended in that of their JSON, so that each attempt's is equal.
         """
-        encoded = [text for text, _ in encode_list(items, "items", MAX_VALUE_BYTES)]
+        with error_context("push_many", self.run_id, key):
+            encoded = [text for text, _ in encode_list(items, "items", MAX_VALUE_BYTES)]
         if isinstance(items, (set, frozenset)):
             encoded.sort()
         listed = json.loads(f"[{','.join(encoded)}]")
@@ -96,7 +98,8 @@ class StepStore:
 
     def _token(self, operation: str, key: Any, operand: Any) -> str:
         name = str.__str__(key) if isinstance(key, str) else ""  # the store refuses what is no key
-        canonical = _canonical(operand)
+        with error_context(operation, self.run_id, key):
+            canonical = _canonical(operand, "delta" if operation == "increment" else "item")
         call = f"{operation} {name} {canonical}"
         with self._counting:
             occurrence = self._counts[call] = self._counts.get(call, -1) + 1
@@ -106,7 +109,7 @@ class StepStore:
         return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=18).hexdigest()
 
 
-def _canonical(operand: Any) -> str:
+def _canonical(operand: Any, name: str) -> str:
     """Return the JSON of an operand with the members of objects in one order."""
-    text, _ = encode(operand, "item", MAX_VALUE_BYTES)
+    text, _ = encode(operand, name, MAX_VALUE_BYTES)
     return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")) if "{" in text else text

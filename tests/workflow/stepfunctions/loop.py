@@ -37,6 +37,10 @@ class Task:
             return
         self._end()
 
+    def waits_for(self, turn: int) -> bool:
+        """Return whether it is still to go on with a turn."""
+        return not self.done and turn == self._turn
+
     def _woken(self, tasks: "list[Task]") -> Callable[[], None]:
         turn = self._turn
 
@@ -86,5 +90,7 @@ class Loop:
     def run(self, *, until: float = float("inf")) -> None:
         """Run all that is due until a time, or until nothing is left."""
         while self._due and self._due[0][0] <= until:
-            self.now, _, task, turn = heapq.heappop(self._due)
-            task.resume(turn)
+            when, _, task, turn = heapq.heappop(self._due)
+            if task.waits_for(turn):  # else it was cancelled or woken by something else, and no time passes for it
+                self.now = when
+                task.resume(turn)

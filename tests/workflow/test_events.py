@@ -1,0 +1,428 @@
+"""Waits for events: early, late, double, lost and forged ones, time-outs, redrives and duplicated children."""
+
+# ruff: noqa: ARG002 a step has these arguments, whether it uses them or not
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from botocore.exceptions import ClientError
+
+import send_event as function
+from runstore.dynamodb import defaults
+from runstore.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    InvalidValueError,
+    ThrottledError,
+    ValueTooLargeError,
+)
+from runstore.testing import run_workflow
+from runstore.workflow import (
+    HookApi,
+    InvalidActionError,
+    InvalidDelayError,
+    InvalidEventTokenError,
+    PermanentError,
+    SchedulingError,
+    StepApi,
+    Workflow,
+    send_event,
+    step,
+)
+from tests.workflow.driver import BEGAN, Machine
+from tests.workflow.shaky import action_of
+
+if TYPE_CHECKING:
+    from tests.workflow.stepfunctions.execution import Execution
+
+DAY = 86_400
+
+
+class Asking(Workflow):
+    """Waits as its data say, and keeps what comes of it."""
+
+    tokens: ClassVar[list[str]] = []
+    fails: ClassVar[int] = 0
+
+    def start(self, data: Any, headers: Any, api: StepApi) -> None:
+        """Ask."""
+        for number in range(data.get("waits", 1)):
+            token = api.wait_for_event("answer", {"n": number}, data.get("timeout", "1 day"), data.get("on_timeout"))
+            self.tokens.append(token)
+        if api.attempt <= self.fails:
+            raise LookupError("asked and failed")
+        for _ in range(data.get("others", 0)):
+            api.schedule_next_step("1 hour", "other")
+
+    @step(attempts=3, on_failure="note")
+    def answer(self, data: Any, headers: Any, api: StepApi) -> None:
+        """Keep the answer."""
+        api.run_store.push("answers", data)
+        if data.get("event") == "fail":
+            raise PermanentError("no good")
+
+    def other(self, data: Any, headers: Any, api: StepApi) -> None:
+        """Fail once in a while."""
+        if api.run_store.get("breaks"):
+            raise PermanentError("broken")
+
+    def later(self, data: Any, headers: Any, api: StepApi) -> None:
+        """Go on after a time-out."""
+        api.run_store.push("late", data)
+
+    def note(self, data: Any, headers: Any, api: StepApi) -> None:
+        """Keep the failure."""
+        api.run_store.push("failures", data)
+
+    def on_workflow_complete(self, api: HookApi) -> Any:
+        """Return the state."""
+        return api.run_store.snapshot()
+
+
+@pytest.fixture
+def asking(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """The workflow that waits, deployed."""
+    monkeypatch.setattr(Asking, "tokens", [])
+    monkeypatch.setattr(Asking, "fails", 0)
+    return Machine(Asking, monkeypatch)
+
+
+def begin(machine: Machine, until: float = 60, **data: Any) -> Execution:
+    """Start a run and let some seconds pass."""
+    execution = machine.service.start({"data": data})
+    machine.loop.run(until=BEGAN + until)
+    return execution
+
+
+def listening(machine: Machine) -> int:
+    """Return how many states wait with a task token."""
+    return sum(not wait.done for wait in machine.service.waits.values())
+
+
+def test_an_event_resumes_the_branch_at_once(asking: Machine) -> None:
+    """The branch waits, costs nothing, and runs the action with payload and event; the first event counts."""
+    execution = begin(asking)
+    assert listening(asking) == 1
+    [token] = Asking.tokens
+    assert len(next(iter(asking.service.waits))) == 2_048
+    assert asking.send(token, {"ok": True}) == {"runId": execution.arn, "accepted": True}
+    assert asking.send(token, {"ok": False}) == {"runId": execution.arn, "accepted": False}
+    asking.loop.run()
+    assert execution.output == {"answers": [{"payload": {"n": 0}, "event": {"ok": True}}]}
+    assert asking.loop.now - BEGAN < 61
+    with pytest.raises(InvalidEventTokenError, match="its run is over"):
+        asking.send(token)
+
+
+def test_a_token_is_fit_for_a_url_and_the_same_in_each_attempt(asking: Machine) -> None:
+    """Attempts of one step get the same tokens, waits of one step different ones, and other runs others."""
+    Asking.fails = 2
+    begin(asking, waits=3)
+    assert Asking.tokens[:3] == Asking.tokens[3:6] == Asking.tokens[6:]
+    assert len(set(Asking.tokens)) == 3
+    begin(asking)
+    assert len(set(Asking.tokens)) == 4
+    for token in Asking.tokens:
+        assert all(character.isalnum() or character in "-_." for character in token)
+        assert len(token.partition(".")[2]) >= 22  # 128 bits and more
+
+
+def test_an_event_that_comes_before_the_wait_is_kept(asking: Machine) -> None:
+    """Sent while the asking step is still going to fail and be tried again: the wait ends as soon as it begins."""
+    Asking.fails = 1
+    execution = begin(asking, until=0.5)
+    assert asking.send(Asking.tokens[0], 1)["accepted"]
+    asking.loop.run()
+    assert execution.output == {"answers": [{"payload": {"n": 0}, "event": 1}]}
+    assert asking.loop.now - BEGAN < 10
+
+
+def test_an_event_between_registration_and_answer_is_not_lost(asking: Machine) -> None:
+    """At whichever moment around the registration the event comes, the branch goes on at once."""
+    for moment in range(12):
+        Asking.tokens.clear()
+        seen: list[str] = []
+
+        def meddle(event: dict[str, Any], seen: list[str] = seen, moment: int = moment) -> None:
+            seen.append(event["do"])
+            if len(seen) == moment and Asking.tokens:
+                asking.send(Asking.tokens[0], moment)
+
+        asking.meddle = meddle
+        before = asking.loop.now
+        execution = asking.service.start({"data": {}})
+        asking.loop.run(until=before + 30)
+        if execution.status == "RUNNING":
+            asking.send(Asking.tokens[0], moment)
+            asking.loop.run()
+        assert len(execution.output["answers"]) == 1, moment
+        assert asking.loop.now - before < 60
+
+
+def test_a_timeout_runs_its_step_or_fails(asking: Machine) -> None:
+    """After the deadline `on_timeout` runs with the payload; without one the action has failed, and is handled."""
+    execution = begin(asking, until=0, timeout="1 hour", on_timeout="later")
+    asking.loop.run()
+    assert execution.output == {"late": [{"payload": {"n": 0}}]}
+    assert 3_600 <= asking.loop.now - BEGAN < 3_605
+    asking.loop.now = BEGAN
+    execution = begin(asking, until=0, timeout=60)
+    asking.loop.run()
+    [failure] = execution.output["failures"]
+    assert failure["error"]["name"] == "EventTimeoutError"
+    assert (failure["action"], failure["attempts"], failure["data"]) == ("answer", 0, {"payload": {"n": 0}})
+
+
+def test_a_timeout_that_nothing_handles_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The execution fails with EventTimeoutError, and the runner agrees."""
+
+    class Strict(Workflow):
+        def start(self, data: Any, headers: Any, api: StepApi) -> None:
+            api.wait_for_event("answer", timeout=60)
+
+        def answer(self, data: Any, headers: Any, api: StepApi) -> None: ...
+
+    execution = Machine(Strict, monkeypatch).run()
+    assert (execution.status, execution.error) == ("FAILED", "EventTimeoutError")
+    assert "action answer" in execution.cause
+    error = run_workflow(Strict).error
+    assert error is not None
+    assert (error.name, error.action, error.attempts) == ("EventTimeoutError", "answer", 0)
+
+
+def test_an_event_after_the_deadline_is_refused(asking: Machine) -> None:
+    """The deadline is the record's, whether or not the branch has noticed it."""
+    begin(asking, timeout="1 hour", on_timeout="later", others=1)
+    asking.loop.now = BEGAN + 3_700
+    with pytest.raises(InvalidEventTokenError, match="has not timed out"):
+        asking.send(Asking.tokens[0])
+
+
+def test_an_event_whose_waking_was_lost_is_found_at_the_deadline(asking: Machine) -> None:
+    """A sender that dies between writing the event and waking the branch strands nothing."""
+    execution = begin(asking, timeout="2 hours")
+    waits = dict(asking.service.waits)
+    asking.service.waits.clear()  # nobody can be woken
+    assert asking.send(Asking.tokens[0], "late but there")["accepted"]
+    asking.service.waits.update(waits)
+    asking.loop.run()
+    assert execution.output["answers"][0]["event"] == "late but there"
+    assert asking.loop.now - BEGAN < 7_210
+
+
+def test_repeating_a_send_whose_waking_failed_wakes_the_branch(
+    asking: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A throttled Step Functions is an error that can be repeated; the event is recorded once."""
+    execution = begin(asking)
+
+    def throttled(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "SendTaskSuccess")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asking.service, "send_task_success", throttled)
+        with pytest.raises(ThrottledError) as raised:
+            asking.send(Asking.tokens[0], 1)
+    assert raised.value.may_have_happened
+    assert listening(asking) == 1
+    asking.send(Asking.tokens[0], 2)
+    asking.loop.run(until=BEGAN + 120)
+    assert execution.output["answers"] == [{"payload": {"n": 0}, "event": 1}]
+
+
+@pytest.mark.parametrize("sent", ["before the redrive", "after the redrive", "never"])
+def test_a_redrive_keeps_deadline_and_events(sent: str, asking: Machine) -> None:
+    """A run that fails while a branch waits is redriven: the old deadline holds, and an event sent meanwhile counts."""
+    execution = begin(asking, timeout="1 day", on_timeout="later", others=1)
+    asking.store(execution).set("breaks", 1)
+    asking.loop.run(until=BEGAN + 4_000)
+    assert execution.status == "FAILED"
+    asking.store(execution).delete("breaks")
+    token = Asking.tokens[0]
+    if sent == "before the redrive":
+        assert asking.send(token, 1)["accepted"]
+    asking.loop.now = BEGAN + 40_000
+    execution.redrive()
+    if sent == "after the redrive":
+        asking.loop.run(until=BEGAN + 41_000)
+        assert asking.send(token, 1)["accepted"]
+    asking.loop.run()
+    assert execution.status == "SUCCEEDED", execution.cause
+    if sent == "never":
+        assert execution.output == {"late": [{"payload": {"n": 0}}]}
+        assert DAY <= asking.loop.now - BEGAN < DAY + 10
+    else:
+        assert execution.output == {"answers": [{"payload": {"n": 0}, "event": 1}]}
+        assert asking.loop.now - BEGAN < 45_000
+
+
+def test_every_registered_task_is_woken(asking: Machine) -> None:
+    """A registration whose answer was lost is repeated with another task token; a duplicated child has its own."""
+    lost: list[str] = []
+
+    def meddle(event: dict[str, Any]) -> str | None:
+        if event["do"] == "listen" and len(lost) < 2:
+            lost.append("+Lambda.ServiceException")
+            return lost[-1]
+        return None
+
+    asking.meddle = meddle
+    execution = begin(asking, waits=2)
+    child = next(event["input"] for event in asking.invocations if event["do"] == "begin" and "child" in event["input"])
+    twin = asking.service.start(child, name="runstore-child-twin")
+    asking.loop.run(until=BEGAN + 120)
+    assert listening(asking) == 4
+    for token in Asking.tokens:
+        assert asking.send(token, token[-3:])["accepted"]
+    asking.loop.run(until=BEGAN + 180)
+    assert (execution.status, twin.status) == ("SUCCEEDED", "SUCCEEDED")
+    assert listening(asking) == 0
+    assert sorted(answer["payload"]["n"] for answer in execution.output["answers"]) == [0, 1]
+
+
+def test_a_wait_whose_state_cannot_be_entered_is_tried_again_and_then_fails(asking: Machine) -> None:
+    """A function that cannot register is an attempt that failed; in the end the action has failed."""
+    asking.meddle = lambda event: "Runtime.ExitError" if event["do"] == "listen" else None
+    execution = begin(asking, until=600)
+    assert execution.output["failures"][0]["error"]["name"] == "StepCrashedError"
+
+
+@pytest.mark.parametrize(
+    "change", ["cut", "altered", "other run", "other wait", "no text", "not base64", "padding", ""]
+)
+def test_an_altered_token_is_refused(change: str, asking: Machine) -> None:
+    """Whatever is done to a token: a clear error, and no event."""
+    execution = begin(asking, waits=2)
+    token, other = Asking.tokens
+    begin(asking)
+    name, _, proof = token.partition(".")
+    altered: Any = {
+        "cut": token[:-1],
+        "altered": f"{name}.{'A' if proof[0] != 'A' else 'B'}{proof[1:]}",
+        "other run": f"{Asking.tokens[-1].partition('.')[0]}.{proof}",
+        "other wait": f"{other.partition('.')[0]}.{proof}",
+        "no text": 5,
+        "not base64": "ä" + token,
+        "padding": f"{name}=.{proof}",
+        "": "",
+    }[change]
+    with pytest.raises(InvalidEventTokenError, match="token must be"):
+        asking.send(altered)
+    assert not [key for key in asking.items(execution) if key.endswith("event")]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"), [({1, 2}, InvalidValueError), (object(), InvalidValueError), ("x" * 65_536, ValueTooLargeError)]
+)
+def test_a_body_is_json_of_limited_size(body: Any, error: type[Exception], asking: Machine) -> None:
+    """What is not JSON, or too large, is refused before anything is written."""
+    execution = begin(asking)
+    with pytest.raises(error, match="body"):
+        send_event(Asking.tokens[0], body, table_name="table", client=asking.client, stepfunctions=asking.service)
+    assert not [key for key in asking.items(execution) if key.endswith("event")]
+
+
+def test_the_function_does_what_the_package_does(asking: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """{token, body?} -> {runId, accepted}, and unknown fields are refused."""
+    monkeypatch.setattr(defaults.process, "transport", defaults.transport_of(asking.client))
+    monkeypatch.setattr("runstore.workflow.sending.step_functions", lambda: asking.service)
+    execution = begin(asking)
+    [token] = Asking.tokens
+    wrong: list[Any] = [{}, {"token": token, "runId": "x"}, {"token": None}, [], {"token": token, "Body": 1}]
+    for event in wrong:
+        with pytest.raises(InvalidRequestError):
+            function.handler(event, None)
+    assert function.handler({"token": token, "body": None}, None) == {"runId": execution.arn, "accepted": True}
+    assert function.handler({"token": token}, None) == {"runId": execution.arn, "accepted": False}
+    asking.loop.run()
+    assert execution.output["answers"][0]["event"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"timeout": 59}, InvalidDelayError), ({"timeout": "31 days"}, InvalidDelayError),
+        ({"timeout": None}, InvalidDelayError), ({"timeout": "soon"}, InvalidDelayError),
+        ({"action": "nothing"}, InvalidActionError), ({"action": "start"}, InvalidActionError),
+        ({"on_timeout": "nothing"}, InvalidActionError), ({"on_timeout": 5}, InvalidActionError),
+        ({"payload": {1}}, InvalidValueError), ({"payload": "x" * 65_536}, ValueTooLargeError),
+    ],
+)  # fmt: skip
+def test_a_wait_that_is_wrong_is_refused_at_the_call(arguments: dict[str, Any], error: type[Exception]) -> None:
+    """Bounds of the timeout, unknown steps, payloads that are none."""
+
+    class Wrong(Workflow):
+        def start(self, data: Any, headers: Any, api: StepApi) -> None:
+            api.wait_for_event(**{"action": "other", **arguments})
+
+        def other(self, data: Any, headers: Any, api: StepApi) -> None: ...
+
+    found = run_workflow(Wrong).error
+    assert found is not None
+    assert (found.name, found.attempts) == (error.__name__, 1)
+
+
+def test_a_hook_waits_for_nothing_and_joins_nothing() -> None:
+    """What a hook cannot do raises at the call."""
+
+    class Wrong(Workflow):
+        def start(self, data: Any, headers: Any, api: StepApi) -> None: ...
+
+        def on_workflow_complete(self, api: HookApi) -> Any:
+            names = []
+            for call in (api.wait_for_event, api.join, api.schedule_steps, api.schedule_next_step):
+                try:
+                    call("start")
+                except SchedulingError as error:
+                    names.append(str(error).split(":")[0])
+            return names
+
+    assert run_workflow(Wrong).output == [
+        "a hook cannot wait for an event", "a hook cannot join", "a hook cannot schedule", "a hook cannot schedule",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("waits", [90, pytest.param(1_000, marks=pytest.mark.prove)])
+def test_many_waits_at_once_keep_the_bounds(waits: int, asking: Machine) -> None:
+    """They wait side by side with task tokens of 2,048 characters, and each gets its own event."""
+    execution = begin(asking, waits=waits)
+    assert listening(asking) == waits
+    for number, token in enumerate(Asking.tokens):
+        assert asking.send(token, number)["accepted"]
+    asking.loop.run()
+    assert sorted(answer["event"] for answer in execution.output["answers"]) == list(range(waits))
+    assert max(one.history for one in asking.service.executions) <= 12_000
+    assert max(one.largest_state for one in asking.service.executions) <= 200_000
+
+
+def test_a_missing_permission_is_said(asking: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may not wake a branch hears what is missing; the event is recorded all the same."""
+    begin(asking)
+
+    def denied(**_: object) -> None:
+        message = "is not authorized to perform: states:SendTaskSuccess"
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "SendTaskSuccess")
+
+    monkeypatch.setattr(asking.service, "send_task_success", denied)
+    with pytest.raises(ConfigurationError, match="states:SendTaskSuccess"):
+        asking.send(Asking.tokens[0])
+
+
+def test_only_the_step_knows_its_wait(asking: Machine) -> None:
+    """The attempt that runs after the event is repeated like any other, with the same event."""
+    failures: list[str] = []
+
+    def meddle(event: dict[str, Any]) -> str | None:
+        if action_of(event) == "answer" and event["state"]["next"]["do"] != "wait" and len(failures) < 2:
+            failures.append("Runtime.ExitError")
+            return failures[-1]
+        return None
+
+    execution = begin(asking)
+    asking.meddle = meddle
+    asking.send(Asking.tokens[0], json.loads("[1]"))
+    asking.loop.run()
+    assert execution.output == {"answers": [{"payload": {"n": 0}, "event": [1]}]}
