@@ -1,9 +1,10 @@
-"""The shaky workflow, for the tests of what fails and of what comes after."""
+"""The workflows of these tests, deployed."""
 
 from collections import Counter
 
 import pytest
 
+from tests.workflow.asking import Asking
 from tests.workflow.driver import Machine
 from tests.workflow.shaky import Shaky
 
@@ -15,3 +16,11 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(Shaky, "error", ValueError)
     monkeypatch.setattr(Shaky, "ran", [])
     return Machine(Shaky, monkeypatch)
+
+
+@pytest.fixture
+def asking(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """The workflow that waits for events, deployed."""
+    monkeypatch.setattr(Asking, "tokens", [])
+    monkeypatch.setattr(Asking, "fails", 0)
+    return Machine(Asking, monkeypatch)

@@ -5,101 +5,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-import send_event as function
-from runstore.dynamodb import defaults
 from runstore.errors import (
-    ConfigurationError,
-    InvalidRequestError,
-    InvalidValueError,
     ThrottledError,
-    ValueTooLargeError,
 )
 from runstore.testing import run_workflow
 from runstore.workflow import (
-    HookApi,
-    InvalidActionError,
-    InvalidDelayError,
     InvalidEventTokenError,
-    PermanentError,
-    SchedulingError,
     StepApi,
     Workflow,
-    send_event,
-    step,
 )
+from tests.workflow.asking import Asking, begin, listening
 from tests.workflow.driver import BEGAN, Machine
 from tests.workflow.shaky import action_of
 
-if TYPE_CHECKING:
-    from tests.workflow.stepfunctions.execution import Execution
-
 DAY = 86_400
-
-
-class Asking(Workflow):
-    """Waits as its data say, and keeps what comes of it."""
-
-    tokens: ClassVar[list[str]] = []
-    fails: ClassVar[int] = 0
-
-    def start(self, data: Any, headers: Any, api: StepApi) -> None:
-        """Ask."""
-        for number in range(data.get("waits", 1)):
-            token = api.wait_for_event("answer", {"n": number}, data.get("timeout", "1 day"), data.get("on_timeout"))
-            self.tokens.append(token)
-        if api.attempt <= self.fails:
-            raise LookupError("asked and failed")
-        for _ in range(data.get("others", 0)):
-            api.schedule_next_step("1 hour", "other")
-
-    @step(attempts=3, on_failure="note")
-    def answer(self, data: Any, headers: Any, api: StepApi) -> None:
-        """Keep the answer."""
-        api.run_store.push("answers", data)
-        if data.get("event") == "fail":
-            raise PermanentError("no good")
-
-    def other(self, data: Any, headers: Any, api: StepApi) -> None:
-        """Fail once in a while."""
-        if api.run_store.get("breaks"):
-            raise PermanentError("broken")
-
-    def later(self, data: Any, headers: Any, api: StepApi) -> None:
-        """Go on after a time-out."""
-        api.run_store.push("late", data)
-
-    def note(self, data: Any, headers: Any, api: StepApi) -> None:
-        """Keep the failure."""
-        api.run_store.push("failures", data)
-
-    def on_workflow_complete(self, api: HookApi) -> Any:
-        """Return the state."""
-        return api.run_store.snapshot()
-
-
-@pytest.fixture
-def asking(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """The workflow that waits, deployed."""
-    monkeypatch.setattr(Asking, "tokens", [])
-    monkeypatch.setattr(Asking, "fails", 0)
-    return Machine(Asking, monkeypatch)
-
-
-def begin(machine: Machine, until: float = 60, **data: Any) -> Execution:
-    """Start a run and let some seconds pass."""
-    execution = machine.service.start({"data": data})
-    machine.loop.run(until=BEGAN + until)
-    return execution
-
-
-def listening(machine: Machine) -> int:
-    """Return how many states wait with a task token."""
-    return sum(not wait.done for wait in machine.service.waits.values())
 
 
 def test_an_event_resumes_the_branch_at_once(asking: Machine) -> None:
@@ -290,101 +214,6 @@ def test_a_wait_whose_state_cannot_be_entered_is_tried_again_and_then_fails(aski
     assert execution.output["failures"][0]["error"]["name"] == "StepCrashedError"
 
 
-@pytest.mark.parametrize(
-    "change", ["cut", "altered", "other run", "other wait", "no text", "not base64", "padding", ""]
-)
-def test_an_altered_token_is_refused(change: str, asking: Machine) -> None:
-    """Whatever is done to a token: a clear error, and no event."""
-    execution = begin(asking, waits=2)
-    token, other = Asking.tokens
-    begin(asking)
-    name, _, proof = token.partition(".")
-    altered: Any = {
-        "cut": token[:-1],
-        "altered": f"{name}.{'A' if proof[0] != 'A' else 'B'}{proof[1:]}",
-        "other run": f"{Asking.tokens[-1].partition('.')[0]}.{proof}",
-        "other wait": f"{other.partition('.')[0]}.{proof}",
-        "no text": 5,
-        "not base64": "ä" + token,
-        "padding": f"{name}=.{proof}",
-        "": "",
-    }[change]
-    with pytest.raises(InvalidEventTokenError, match="token must be"):
-        asking.send(altered)
-    assert not [key for key in asking.items(execution) if key.endswith("event")]
-
-
-@pytest.mark.parametrize(
-    ("body", "error"), [({1, 2}, InvalidValueError), (object(), InvalidValueError), ("x" * 65_536, ValueTooLargeError)]
-)
-def test_a_body_is_json_of_limited_size(body: Any, error: type[Exception], asking: Machine) -> None:
-    """What is not JSON, or too large, is refused before anything is written."""
-    execution = begin(asking)
-    with pytest.raises(error, match="body"):
-        send_event(Asking.tokens[0], body, table_name="table", client=asking.client, stepfunctions=asking.service)
-    assert not [key for key in asking.items(execution) if key.endswith("event")]
-
-
-def test_the_function_does_what_the_package_does(asking: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """{token, body?} -> {runId, accepted}, and unknown fields are refused."""
-    monkeypatch.setattr(defaults.process, "transport", defaults.transport_of(asking.client))
-    monkeypatch.setattr("runstore.workflow.sending.step_functions", lambda: asking.service)
-    execution = begin(asking)
-    [token] = Asking.tokens
-    wrong: list[Any] = [{}, {"token": token, "runId": "x"}, {"token": None}, [], {"token": token, "Body": 1}]
-    for event in wrong:
-        with pytest.raises(InvalidRequestError):
-            function.handler(event, None)
-    assert function.handler({"token": token, "body": None}, None) == {"runId": execution.arn, "accepted": True}
-    assert function.handler({"token": token}, None) == {"runId": execution.arn, "accepted": False}
-    asking.loop.run()
-    assert execution.output["answers"][0]["event"] is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ({"timeout": 59}, InvalidDelayError), ({"timeout": "31 days"}, InvalidDelayError),
-        ({"timeout": None}, InvalidDelayError), ({"timeout": "soon"}, InvalidDelayError),
-        ({"action": "nothing"}, InvalidActionError), ({"action": "start"}, InvalidActionError),
-        ({"on_timeout": "nothing"}, InvalidActionError), ({"on_timeout": 5}, InvalidActionError),
-        ({"payload": {1}}, InvalidValueError), ({"payload": "x" * 65_536}, ValueTooLargeError),
-    ],
-)  # fmt: skip
-def test_a_wait_that_is_wrong_is_refused_at_the_call(arguments: dict[str, Any], error: type[Exception]) -> None:
-    """Bounds of the timeout, unknown steps, payloads that are none."""
-
-    class Wrong(Workflow):
-        def start(self, data: Any, headers: Any, api: StepApi) -> None:
-            api.wait_for_event(**{"action": "other", **arguments})
-
-        def other(self, data: Any, headers: Any, api: StepApi) -> None: ...
-
-    found = run_workflow(Wrong).error
-    assert found is not None
-    assert (found.name, found.attempts) == (error.__name__, 1)
-
-
-def test_a_hook_waits_for_nothing_and_joins_nothing() -> None:
-    """What a hook cannot do raises at the call."""
-
-    class Wrong(Workflow):
-        def start(self, data: Any, headers: Any, api: StepApi) -> None: ...
-
-        def on_workflow_complete(self, api: HookApi) -> Any:
-            names = []
-            for call in (api.wait_for_event, api.join, api.schedule_steps, api.schedule_next_step):
-                try:
-                    call("start")
-                except SchedulingError as error:
-                    names.append(str(error).split(":")[0])
-            return names
-
-    assert run_workflow(Wrong).output == [
-        "a hook cannot wait for an event", "a hook cannot join", "a hook cannot schedule", "a hook cannot schedule",
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize("waits", [90, pytest.param(1_000, marks=pytest.mark.prove)])
 def test_many_waits_at_once_keep_the_bounds(waits: int, asking: Machine) -> None:
     """They wait side by side with task tokens of 2,048 characters, and each gets its own event."""
@@ -396,19 +225,6 @@ def test_many_waits_at_once_keep_the_bounds(waits: int, asking: Machine) -> None
     assert sorted(answer["event"] for answer in execution.output["answers"]) == list(range(waits))
     assert max(one.history for one in asking.service.executions) <= 12_000
     assert max(one.largest_state for one in asking.service.executions) <= 200_000
-
-
-def test_a_missing_permission_is_said(asking: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever may not wake a branch hears what is missing; the event is recorded all the same."""
-    begin(asking)
-
-    def denied(**_: object) -> None:
-        message = "is not authorized to perform: states:SendTaskSuccess"
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "SendTaskSuccess")
-
-    monkeypatch.setattr(asking.service, "send_task_success", denied)
-    with pytest.raises(ConfigurationError, match="states:SendTaskSuccess"):
-        asking.send(Asking.tokens[0])
 
 
 def test_only_the_step_knows_its_wait(asking: Machine) -> None:
