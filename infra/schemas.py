@@ -130,11 +130,12 @@ class EntryPoint:
         for argument in self._made_by.args:
             assert isinstance(argument, ast.Name)  # noqa: S101 entry points are written so
             signature = self._functions[argument.id].args
-            names = [each.arg for each in signature.args][1:]
+            of_run = self.maker != "plain_entry_point"
+            names = [each.arg for each in signature.args][int(of_run) :]
             optional = names[len(names) - len(signature.defaults) :] if signature.defaults else []
             optional += [each.arg for each in signature.kwonlyargs]
             taken = [name for name in names if name not in optional and name != "time_left"]
-            yield ["runId", *taken], [name for name in optional if name != "time_left"]
+            yield [*(["runId"] if of_run else []), *taken], [name for name in optional if name != "time_left"]
 
     def results(self) -> list[list[str]]:
         """Return the fields of each form of the result, as the docstring names them."""
@@ -147,7 +148,11 @@ class EntryPoint:
 def schemas() -> dict[str, Schema]:
     """Return each schema by its name: `push_item.event`, `push_item.result` ..."""
     points = [EntryPoint(path) for path in sorted(FUNCTIONS.glob("*.py"))]
-    made = {point.name: point for point in points if point.maker in {"entry_point", "event_entry_point"}}
+    made = {
+        point.name: point
+        for point in points
+        if point.maker in {"entry_point", "event_entry_point", "plain_entry_point"}
+    }
     fields = _fields()
     found: dict[str, Schema] = {}
     for name, point in made.items():

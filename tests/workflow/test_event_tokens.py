@@ -1,4 +1,4 @@
-"""Tokens and bodies that are wrong, waits that cannot be, and what the function send_event answers."""
+"""Tokens and bodies that are wrong, waits that cannot be."""
 
 # ruff: noqa: ARG002 a step has these arguments, whether it uses them or not
 
@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-import send_event as function
-from runstore.dynamodb import defaults
 from runstore.errors import (
     ConfigurationError,
-    InvalidRequestError,
     InvalidValueError,
     ValueTooLargeError,
 )
@@ -67,22 +64,6 @@ def test_a_body_is_json_of_limited_size(body: Any, error: type[Exception], askin
     with pytest.raises(error, match="body"):
         send_event(Asking.tokens[0], body, table_name="table", client=asking.client, stepfunctions=asking.service)
     assert not [key for key in asking.items(execution) if key.endswith("event")]
-
-
-def test_the_function_does_what_the_package_does(asking: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """{token, body?} -> {runId, accepted}, and unknown fields are refused."""
-    monkeypatch.setattr(defaults.process, "transport", defaults.transport_of(asking.client))
-    monkeypatch.setattr("runstore.workflow.sending.step_functions", lambda: asking.service)
-    execution = begin(asking)
-    [token] = Asking.tokens
-    wrong: list[Any] = [{}, {"token": token, "runId": "x"}, {"token": None}, [], {"token": token, "Body": 1}]
-    for event in wrong:
-        with pytest.raises(InvalidRequestError):
-            function.handler(event, None)
-    assert function.handler({"token": token, "body": None}, None) == {"runId": execution.arn, "accepted": True}
-    assert function.handler({"token": token}, None) == {"runId": execution.arn, "accepted": False}
-    asking.loop.run()
-    assert execution.output["answers"][0]["event"] is None
 
 
 @pytest.mark.parametrize(
