@@ -75,9 +75,17 @@ def _read(app: Sphinx, name: str, source: list[str]) -> None:
         if name == included:
             text = (ROOT / file).read_text("utf-8")
             source[0] = _rewritten(text, ROOT) + "\n" + source[0].partition("\n")[2]
+            if name == "index":
+                source[0] += _unlisted(source[0])
             return
     if page.suffix == ".md":
         source[0] = _rewritten(source[0], page.parent)
+
+
+def _unlisted(index: str) -> str:
+    """Return a list of the pages that index.md does not place, so that a new page is never lost."""
+    pages = sorted({page.stem for page in DOCS.glob("*.md")} - set(index.splitlines()) - {"index"})
+    return "\n```{toctree}\n:hidden:\n:caption: More\n\n" + "\n".join(pages) + "\n```\n" if pages else ""
 
 
 def _docstring(_app: Sphinx, what: str, name: str, _object: Any, _options: Any, lines: list[str]) -> None:
