@@ -13,12 +13,10 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
 from runstore import clock
 from runstore.aws_lambda import startup
 from runstore.aws_lambda.context import limited, time_left
+from runstore.aws_lambda.powertools import Logger, Metrics, MetricUnit
 from runstore.errors import (
     ConfigurationError,
     InvalidRequestError,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 
 _PLACEHOLDER = "${WorkflowFunctionArn}"
 
@@ -20,5 +19,7 @@ def state_machine_definition(function_arn: str | None = None) -> str:
             as SAM's `DefinitionSubstitutions`, the CDK's `definition_substitutions` and Terraform's `templatefile`
             expect it.
     """
+    from importlib.resources import files  # noqa: PLC0415 brings tempfile and more, of which functions need nothing
+
     text = files("runstore.workflow").joinpath("workflow.asl.json").read_text("utf-8")
     return text if function_arn is None else text.replace(_PLACEHOLDER, json.dumps(function_arn)[1:-1])

@@ -68,7 +68,7 @@ def make_handler(
 
 def _new_logger() -> Logger:
     try:
-        from aws_lambda_powertools import Logger  # noqa: PLC0415 who only tests a workflow need not have it
+        from runstore.aws_lambda.powertools import Logger  # noqa: PLC0415 who only tests a workflow need not have it
     except ImportError as failure:
         raise ConfigurationError(
             "the handler of a workflow needs aws_lambda_powertools, which is not installed: pip install "
