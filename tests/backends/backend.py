@@ -1,5 +1,7 @@
 """What a test knows of a backend: a client and a table of the design's schema."""
 
+from __future__ import annotations
+
 import functools
 import uuid
 from dataclasses import dataclass
@@ -8,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from runstore.aws_api.client import JsonClient
+from runstore.aws_api.endpoint import DYNAMODB, resolve
+from runstore.dynamodb.direct import DirectTransport
+
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+    from runstore.aws_api.client import Connections
+    from runstore.aws_api.endpoint import Endpoint
 
 REGION = "eu-central-1"
 
@@ -28,10 +37,19 @@ class Backend:
     name: str
     endpoint_url: str | None = None
 
-    def client(self, **config: Any) -> "DynamoDBClient":
+    def client(self, **config: Any) -> DynamoDBClient:
         """Return a new client; `config` is what `botocore.config.Config` takes, such as `retries` or `read_timeout`."""
         session = _session(self.name)
         return session.client("dynamodb", endpoint_url=self.endpoint_url, config=Config(**config))
+
+    def direct(self, pool: Connections | None = None) -> DirectTransport:
+        """Return a new direct transport; with a `pool` of the test's own, requests go through that. Not of moto."""
+        return DirectTransport(JsonClient(DYNAMODB, self.endpoint, pool))
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Return where the direct transport sends its requests to."""
+        return resolve(DYNAMODB, {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": str(self.endpoint_url)})
 
     def make_table(self, name: str = "runs") -> str:
         """Create an empty table of the design's schema and return its name, which begins with `name` and is unique."""

@@ -44,13 +44,15 @@ def store(place: Place, run_id: str) -> AnyStore:
     return place.store(run_id)
 
 
-# Hundreds of requests a test, of which moto answers some twenty a second: there they are part of `make prove`.
-SLOW_ON_MOTO = {"test_segments", "test_tokens", "test_long", "test_retirement", "test_expiry", "test_lists"}
-SLOW_ON_MOTO |= {"TestLists", "TestTokens"}  # of test_contract
+# Hundreds of requests a test. Some implementations meet those in `make prove` alone: moto, which answers some twenty a
+# second, and DynamoDB Local through boto3, since it meets them directly, and ministack through boto3.
+LONG = {"test_segments", "test_tokens", "test_long", "test_retirement", "test_expiry", "test_lists"}
+LONG |= {"TestLists", "TestTokens"}  # of test_contract
+LONG_IN_PROVE = {"moto", "dynamodb_local"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect the failures that are known, and leave moto out where it takes long."""
+    """Expect the failures that are known, and leave some implementations out where it takes long."""
     for item in items:
         if not isinstance(item, pytest.Function) or "contract" not in item.path.parts:
             continue
@@ -58,5 +60,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         implementation = next((parameters[name] for name in ("place", "table", "priced") if name in parameters), None)
         if reason := DIFFERENCES.get((str(implementation), item.originalname)):
             item.add_marker(pytest.mark.xfail(reason=f"{implementation} {reason}", strict=True))
-        if implementation == "moto" and SLOW_ON_MOTO & {item.path.stem, getattr(item.cls, "__name__", "")}:
+        if implementation in LONG_IN_PROVE and LONG & {item.path.stem, getattr(item.cls, "__name__", "")}:
             item.add_marker(pytest.mark.prove)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import pytest
 
 from runstore import RunStore, Settings
+from runstore.dynamodb.direct import DirectTransport
 from runstore.testing import InMemoryRunStore
 from tests.backends import Backend
 from tests.simulation.client import Direct, SimulatedClient
@@ -68,6 +69,21 @@ class TablePlace:
         return [dict(item) for page in pages for item in page["Items"]]
 
 
+class DirectPlace(TablePlace):
+    """The same over the direct transport."""
+
+    def __init__(self, table_name: str, backend: Backend) -> None:
+        self.backend = backend
+        super().__init__(table_name, functools.partial(_client, backend))
+
+    def store(self, run_id: str, **settings: Any) -> RunStore:
+        """Return a store with a transport of its own."""
+        self._made += 1
+        return RunStore(
+            run_id, client=_direct(self.backend, self._made), settings=Settings(self.table_name, **settings)
+        )
+
+
 class SimulatedPlace(TablePlace):
     """The in-memory DynamoDB of the simulation."""
 
@@ -88,16 +104,21 @@ def _client(backend: Backend, _number: int) -> "DynamoDBClient":
 
 
 @functools.cache
+def _direct(backend: Backend, _number: int) -> DirectTransport:
+    return backend.direct()
+
+
+@functools.cache
 def _shared_table(backend: Backend) -> str:
     return backend.make_table("contract")
 
 
-def _of_backend(name: str) -> Callable[[pytest.FixtureRequest], Place]:
+def _of_backend(name: str, *, direct: bool = False) -> Callable[[pytest.FixtureRequest], Place]:
     def place(request: pytest.FixtureRequest) -> Place:
         backend: Backend = request.getfixturevalue(f"{name}_backend")
         # moto, alone without an address, is empty for every test.
         table = _shared_table(backend) if backend.endpoint_url else backend.make_table("contract")
-        return TablePlace(table, functools.partial(_client, backend))
+        return DirectPlace(table, backend) if direct else TablePlace(table, functools.partial(_client, backend))
 
     return place
 
@@ -121,10 +142,11 @@ IMPLEMENTATIONS: dict[str, Callable[[pytest.FixtureRequest], Place]] = {
     "moto": _of_backend("moto"),
     "ministack": _of_backend("ministack"),
     "dynamodb_local": _of_backend("dynamodb_local"),
+    "dynamodb_local-direct": _of_backend("dynamodb_local", direct=True),
     "in-memory": lambda _: InMemoryPlace(),
     "simulation": lambda _: SimulatedPlace(),
     "simulation-small-segments": lambda _: SimulatedPlace(segment_bytes=64),
 }
 # Those that keep items in a DynamoDB or in something like it, and of these the ones at the default settings.
-TABLES = ("moto", "ministack", "dynamodb_local", "simulation", "simulation-small-segments")
-PRICED = ("moto", "ministack", "dynamodb_local", "simulation")
+TABLES = ("moto", "ministack", "dynamodb_local", "dynamodb_local-direct", "simulation", "simulation-small-segments")
+PRICED = ("moto", "ministack", "dynamodb_local", "dynamodb_local-direct", "simulation")

@@ -1,14 +1,22 @@
-"""Faults below boto3: a real client, whose requests and answers get lost where botocore hands them to the network."""
+"""Faults below the transports: requests and answers get lost where they are handed to the network."""
 
 import io
 import json
+import math
+import re
 from binascii import crc32
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
+
+from runstore.aws_api.connections import Pool
+from runstore.aws_api.endpoint import Endpoint
+from runstore.aws_api.errors import BrokenAnswerError, NotSentError
+from runstore.aws_api.exchange import Answer
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -17,19 +25,15 @@ Fault = Callable[["Injector", AWSPreparedRequest], AWSResponse]
 
 
 class Injector:
-    """Lets the request number `at` of a client, counted from 0, fail; with `always` all from there on."""
+    """Lets the request number `at`, counted from 0, fail; with `always` all from there on."""
 
-    def __init__(
-        self, client: "DynamoDBClient", fault: "Fault | None" = None, at: int = 0, *, always: bool = False
-    ) -> None:
+    def __init__(self, fault: "Fault | None" = None, at: int = 0, *, always: bool = False) -> None:
         self.sent: list[str] = []  # the operations of all requests, re-sent ones too
         self.injected = 0
         self._fault, self._at, self._always = fault, at, always
-        self._network = URLLib3Session()
-        events: Any = client.meta.events
-        events.register("before-send.dynamodb", self._before_send)
 
-    def _before_send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse | None:
+    def meet(self, request: AWSPreparedRequest) -> AWSResponse | None:
+        """Return or raise what comes of a request; None if it goes its usual way."""
         number = len(self.sent)
         self.sent.append(operation_of(request))
         if self._fault is None or number < self._at or (number > self._at and not self._always):
@@ -39,7 +43,57 @@ class Injector:
 
     def pass_on(self, request: AWSPreparedRequest) -> AWSResponse:
         """Let DynamoDB have the request."""
+        raise NotImplementedError
+
+
+class Boto3Injector(Injector):
+    """Faults where botocore hands a client's requests to the network."""
+
+    def __init__(
+        self, client: "DynamoDBClient", fault: "Fault | None" = None, at: int = 0, *, always: bool = False
+    ) -> None:
+        super().__init__(fault, at, always=always)
+        self._network = URLLib3Session()
+        events: Any = client.meta.events
+        events.register("before-send.dynamodb", lambda request, **_: self.meet(request))
+
+    def pass_on(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Let DynamoDB have the request."""
         return self._network.send(request)
+
+
+class DirectInjector(Injector):
+    """Faults where the direct transport hands its requests to a pool of connections."""
+
+    def __init__(self, endpoint: Endpoint, fault: "Fault | None" = None, at: int = 0, *, always: bool = False) -> None:
+        super().__init__(fault, at, always=always)
+        self._pool = Pool(endpoint)
+
+    def send(self, request: bytes, *, deadline: float, repeatable: bool) -> Answer:
+        """Send a request, as a pool does, unless it meets a fault."""
+        (target,) = re.findall(rb"\r\nx-amz-target: (\S+)", request)
+        prepared: Any = SimpleNamespace(url="http://direct", headers={"X-Amz-Target": target}, data=request)
+        try:
+            response = self.meet(prepared)
+        except EndpointConnectionError as failure:
+            raise NotSentError(str(failure)) from failure
+        except (ReadTimeoutError, ConnectionClosedError) as failure:
+            raise BrokenAnswerError(str(failure)) from failure
+        if response is None:
+            return self._pool.send(request, deadline=deadline, repeatable=repeatable)
+        headers = {name.lower(): str(value) for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, response.content, keeps_alive=True)
+
+    def pass_on(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Let DynamoDB have the request."""
+        sent: Any = request
+        found = self._pool.send(sent.data, deadline=math.inf, repeatable=False)
+        headers: Any = found.headers
+        return AWSResponse("http://direct", found.status, headers, _Body(bytes(found.body)))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.close()
 
 
 def operation_of(request: AWSPreparedRequest) -> str:

@@ -1,6 +1,7 @@
 """Every operation under every fault, at each of its requests in turn: what comes of it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from runstore.settings import Settings
 from tests import proofs
 from tests.backends import Backend
 from tests.faults import injector as faults
-from tests.faults.injector import Fault, Injector
+from tests.faults.injector import Boto3Injector, DirectInjector, Fault, Injector
 
 LONG = [f"element {i}" for i in range(40)]  # several segments of 200 bytes
 PASSING: list[Fault] = [
@@ -80,9 +81,9 @@ def table(dynamodb_local_backend: Backend) -> str:
 class Bench:
     """Runs in a known state, and stores whose requests fail."""
 
-    def __init__(self, backend: Backend, table: str, name: str) -> None:
+    def __init__(self, backend: Backend, table: str, name: str, transport: str) -> None:
         self.backend, self.settings, self.name, self.runs = backend, Settings(table, segment_bytes=200), name, 0
-        self.sound = backend.client()
+        self.transport, self.sound, self.pools = transport, backend.client(), ExitStack()
 
     def fresh(self) -> str:
         """Return a run in the known state."""
@@ -100,9 +101,13 @@ class Bench:
 
     def faulty(self, run_id: str, fault: Fault, at: int = 0, *, always: bool = False) -> tuple[RunStore, Injector]:
         """Return a store that meets a fault."""
+        if self.transport == "direct":
+            pool = DirectInjector(self.backend.endpoint, fault, at, always=always)
+            self.pools.callback(pool.close)
+            return RunStore(run_id, client=self.backend.direct(pool), settings=self.settings), pool
         client = self.backend.client(retries={"mode": "legacy", "total_max_attempts": 4})
         store = RunStore(run_id, client=client, settings=self.settings)
-        return store, Injector(client, fault, at, always=always)
+        return store, Boto3Injector(client, fault, at, always=always)
 
     def check(self, run_id: str, changed: dict[str, Any]) -> None:
         """Hold the run to its known state but for what was changed."""
@@ -110,11 +115,12 @@ class Bench:
         assert self.store(run_id).snapshot() == {key: value for key, value in expected.items() if value is not None}
 
 
-@pytest.fixture
+@pytest.fixture(params=["boto3", "direct"])
 def bench(dynamodb_local_backend: Backend, table: str, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """A bench with runs of this test alone."""
-    bench = Bench(dynamodb_local_backend, table, request.node.name)
-    yield bench
+    """A bench with runs of this test alone, for each transport."""
+    bench = Bench(dynamodb_local_backend, table, request.node.name, request.param)
+    with bench.pools:
+        yield bench
     bench.sound.close()
 
 

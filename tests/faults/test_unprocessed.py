@@ -117,15 +117,19 @@ def _proxy(target: str, cut: list[int]) -> Iterator[str]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_connection_reset_in_the_middle_doubles_nothing(dynamodb_local_backend: Backend, table: str) -> None:
+@pytest.mark.parametrize("transport", ["boto3", "direct"])
+def test_a_connection_reset_in_the_middle_doubles_nothing(
+    dynamodb_local_backend: Backend, table: str, transport: str
+) -> None:
     """The network breaks off in the middle of answers to pushes: each is there once all the same."""
     assert dynamodb_local_backend.endpoint_url
     with _proxy(dynamodb_local_backend.endpoint_url, cut=[0, 1, 3, 4]) as address:
-        client = Backend("proxied", address).client()
-        store = _store(dynamodb_local_backend, table, "reset", client)
+        proxied = Backend("proxied", address)
+        client: Any = proxied.direct() if transport == "direct" else proxied.client()
+        store = _store(dynamodb_local_backend, table, f"reset-{transport}", client)
         assert [store.push("list", number) for number in range(5)] == [1, 2, 3, 4, 5]
         client.close()
-    assert _store(dynamodb_local_backend, table, "reset").get("list") == [0, 1, 2, 3, 4]
+    assert _store(dynamodb_local_backend, table, f"reset-{transport}").get("list") == [0, 1, 2, 3, 4]
     proofs.record(faults_injected_below_boto3=4)
 
 

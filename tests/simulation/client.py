@@ -22,7 +22,7 @@ class NetworkError(Exception):
 
     def __init__(self, *, sent: bool, last: bool) -> None:
         super().__init__()
-        self.last = last
+        self.sent, self.last = sent, last
         self.error = (ReadTimeoutError if sent else EndpointConnectionError)(endpoint_url=_ENDPOINT)
 
 

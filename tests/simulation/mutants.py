@@ -10,6 +10,8 @@ process of its own, so that nothing else sees a broken store.
 
 import importlib.abc
 import itertools
+import os
+import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +23,13 @@ from typing_extensions import override
 
 @dataclass(frozen=True)
 class Mutant:
-    """A break: the module, its text, what stands there instead, and which random scenarios should suffer from it."""
+    """A break: the module, its text, what stands there instead, and where it should be found."""
 
     module: str
     old: str
     new: str
     scenarios: str = "mixed"
+    transport: str = "boto3"
 
 
 MUTANTS: dict[str, Mutant] = {
@@ -74,6 +77,15 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "reading ignores an expiry": Mutant(
         "protocol.read", "head.expired(clock.now()):\n            return False", "head is None:\n            return False", "expiring"
+    ),
+    "plain increments are sent again directly": Mutant(
+        "aws_api.client", "or (outcome.doubtful and not idempotent) or", "or", transport="direct"
+    ),
+    "a lost request counts as never sent": Mutant(
+        "aws_api.client", "_Failure(str(failure), _RETRY_PAUSE, doubtful=True)", "_Failure(str(failure), _RETRY_PAUSE)", transport="direct"
+    ),
+    "a failing server counts as idle": Mutant(
+        "aws_api.client", "answer.status, body, doubtful=True)", "answer.status, body)", transport="direct"
     ),
     "plain increments are sent again": Mutant("dynamodb.boto3_transport", "if not attempts.idempotent and error is not None:", "if False:"),
     "a completion leaves a page": Mutant("lifecycle.completion", "    for _ in range(_PASSES):", "    for _ in range(0):", "completing"),
@@ -124,15 +136,22 @@ def hunt(name: str) -> int:
 
     # Only now: the package must be imported with its break.
     from tests.simulation import cases, exploration, programs  # noqa: PLC0415
+    from tests.simulation.scenario import Scenario, over  # noqa: PLC0415
 
     exploration.SHRINKING_RUNS = 100  # nobody reads these histories to the end
-    tally = exploration.Tally()
+    os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}  # for the direct transport
+    tally, transport = exploration.Tally(), mutant.transport
+
+    def make(rng: random.Random) -> Scenario:
+        scenario: Scenario = getattr(programs, mutant.scenarios)(rng)
+        return over(scenario, transport)
+
     try:
         for case in ("a set under a push", "plain increments"):
-            exploration.every_interleaving(cases.FAULTY[case], tally)
-        exploration.random_runs(getattr(programs, mutant.scenarios), 1, MOST_RUNS, tally)
+            exploration.every_interleaving(over(cases.FAULTY[case], transport), tally)
+        exploration.random_runs(make, 1, MOST_RUNS, tally)
         for case, segment_bytes in itertools.product(cases.SMALL, cases.SEGMENT_BYTES):
-            exploration.every_interleaving(cases.small(case, segment_bytes), tally)
+            exploration.every_interleaving(over(cases.small(case, segment_bytes), transport), tally)
     except exploration.CounterexampleError as found:
         sys.stdout.write(f"found after {tally.runs} runs: {found}\n")
         return 1

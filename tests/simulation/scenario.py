@@ -46,6 +46,11 @@ class Scenario:
         return "\n".join(lines)
 
 
+def over(scenario: Scenario, transport: str) -> Scenario:
+    """Return the scenario with clients that use another transport."""
+    return replace(scenario, conditions=replace(scenario.conditions, transport=transport))
+
+
 @dataclass
 class Outcome:
     """What came of a run: the fault found, if any, and how it can be had again."""

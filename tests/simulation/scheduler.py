@@ -20,14 +20,16 @@ from runstore.lifecycle import completion
 from runstore.model import items
 from runstore.settings import Settings
 from tests.simulation import faults
-from tests.simulation.client import SimulatedClient
+from tests.simulation.client import Network, SimulatedClient
 from tests.simulation.database import Database
 from tests.simulation.decisions import Decisions
+from tests.simulation.direct import SimulatedTransport
 from tests.simulation.expressions import Item
 from tests.simulation.operations import SWEEP, Op, perform
 from tests.simulation.wire import Request
 
 TABLE, RUN = "runs", "run"
+TRANSPORTS: dict[str, Callable[[Network], object]] = {"boto3": SimulatedClient, "direct": SimulatedTransport}
 TURNS = 3_000  # more than any program here can need: an operation has not ended
 _START = 1_800_000_000
 DAY = 86_400
@@ -60,6 +62,7 @@ class Conditions:
     part_segments: int = 2
     faults: tuple[str, ...] = ()
     max_value_bytes: int = 65_536
+    transport: str = "boto3"
 
 
 @dataclass
@@ -177,7 +180,8 @@ class Client:
             ttl_days=1,
             segment_bytes=world.conditions.segment_bytes,
         )
-        self.store = RunStore(RUN, client=SimulatedClient(self), settings=settings)  # type: ignore[arg-type]
+        client: Any = TRANSPORTS[world.conditions.transport](self)
+        self.store = RunStore(RUN, client=client, settings=settings)
         self.record: Record | None = None
         self._greenlet: greenlet | None = None
         self._scheduler = getcurrent()

@@ -11,30 +11,38 @@ import pytest
 from tests import proofs
 from tests.simulation import programs
 from tests.simulation.exploration import random_runs, seeded
-from tests.simulation.scenario import Scenario, run
+from tests.simulation.scenario import Scenario, over, run
+from tests.simulation.scheduler import TRANSPORTS
 
+Make = Callable[[random.Random], Scenario]
 KINDS = [programs.mixed, programs.expiring, programs.completing]
 BLOCKS = 8  # of a long proof: the processes share them
 
 
+def _over(make: Make, transport: str) -> Make:
+    return lambda rng: over(make(rng), transport)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("make", KINDS)
-def test_random_histories_can_be_explained(make: Callable[[random.Random], Scenario]) -> None:
+def test_random_histories_can_be_explained(make: Make, transport: str) -> None:
     """What clients see is explained by one order of their operations, whatever happens to their requests."""
-    assert random_runs(make, seed=20_261, count=300).runs == 300
+    assert random_runs(_over(make, transport), seed=20_261, count=300).runs == 300
 
 
 @pytest.mark.prove
 @pytest.mark.parametrize("block", range(BLOCKS))
 @pytest.mark.parametrize("make", KINDS)
-def test_many_random_histories_can_be_explained(make: Callable[[random.Random], Scenario], block: int) -> None:
+def test_many_random_histories_can_be_explained(make: Make, block: int) -> None:
     """The same, for many times more histories, other ones each time that the seed is changed."""
-    tally = random_runs(make, seed=block, count=2_000)
+    transport = sorted(TRANSPORTS)[block % len(TRANSPORTS)]
+    tally = random_runs(_over(make, transport), seed=block, count=2_000)
     proofs.record(random_histories=tally.runs, simulated_requests=tally.requests)
     assert tally.runs == 2_000
 
 
 @pytest.mark.parametrize("make", KINDS)
-def test_a_seed_repeats_a_history(make: Callable[[random.Random], Scenario]) -> None:
+def test_a_seed_repeats_a_history(make: Make) -> None:
     """The same seed and number give the same requests in the same order, so that a failure can be had again."""
     for number in range(10):
         first, second = (run(*seeded(make, 3, number), traced=True) for _ in range(2))

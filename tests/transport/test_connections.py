@@ -51,9 +51,15 @@ def test_a_connection_that_ends_is_not_used_again(client_of: ClientOf, how: byte
         assert server.connections == 3
 
 
+def _pool(client: JsonClient) -> connections.Pool:
+    pool = client._pool  # noqa: SLF001 what it holds cannot be seen from outside
+    assert isinstance(pool, connections.Pool)
+    return pool
+
+
 def _wait_until_readable(client: JsonClient) -> None:
     """Wait until the server's good-bye has arrived, as it has when Lambda thaws a function."""
-    (idle,) = client._pool._idle  # noqa: SLF001 the test must not race against the kernel
+    (idle,) = _pool(client)._idle  # noqa: SLF001 the test must not race against the kernel
     while not idle.is_readable():
         time.sleep(0.001)
 
@@ -164,7 +170,7 @@ def test_idle_connections_have_a_limit(client_of: ClientOf) -> None:
     with serving(OK) as server:
         client = client_of(server)
         _open(client, server, 20)
-        assert len(client._pool._idle) == 16  # noqa: SLF001 nothing else shows it
+        assert len(_pool(client)._idle) == 16  # noqa: SLF001 nothing else shows it
 
 
 def test_threads_share_a_client(client_of: ClientOf) -> None:
@@ -194,7 +200,7 @@ def test_a_child_of_fork_opens_its_own_connections(client_of: ClientOf) -> None:
     with serving(OK) as server:
         client = client_of(server)
         _send(client, idempotent=False)
-        with client._pool._lock:  # noqa: SLF001 as if another thread held it at the moment of the fork
+        with _pool(client)._lock:  # noqa: SLF001 as if another thread held it at the moment of the fork
             child = os.fork()
             if child == 0:
                 try:

@@ -41,7 +41,7 @@ STORE = set(
     """.split()  # noqa: SIM905 a list would take a line for each
 )
 OPERATION = {"aws_lambda.entry_point", "aws_lambda.reading", "protocol.batch"}
-ENDING = {"lifecycle", "lifecycle.completion", "lifecycle.retirement"}
+ENDING = {"lifecycle", "lifecycle.completion", "lifecycle.retirement", "lifecycle.status_event"}
 THREAD_POOL = {"concurrent", "heapq", "queue"}  # the end of a run is written by several threads
 
 EVENTS = {

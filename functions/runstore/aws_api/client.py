@@ -7,7 +7,7 @@ import os
 import random
 import time
 from binascii import crc32
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runstore import clock
 from runstore._version import __version__
@@ -43,6 +43,18 @@ _THROTTLED = {
 _IN_PROGRESS = {"TransactionInProgressException"}
 
 
+class Connections(Protocol):
+    """What a client needs of a `Pool`."""
+
+    def send(self, request: bytes, *, deadline: float, repeatable: bool) -> Answer:
+        """Send a request and return the whole answer; raise what `Pool.send` raises."""
+        ...
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        ...
+
+
 class _Failure(NamedTuple):
     """An attempt that did not succeed. `pause`: of the first retry in seconds; None if none can help."""
 
@@ -61,11 +73,11 @@ class JsonClient:
     Credentials are read from the environment for each attempt.
     """
 
-    def __init__(self, service: Service, endpoint: Endpoint) -> None:
-        """Make the TLS context; connections are opened when they are needed."""
+    def __init__(self, service: Service, endpoint: Endpoint, pool: Connections | None = None) -> None:
+        """Make the TLS context, unless there is a `pool`; connections are opened when they are needed."""
         self.service, self.endpoint = service, endpoint
         self._signer = Signer(service.name, endpoint.region)
-        self._pool = Pool(endpoint)
+        self._pool = Pool(endpoint) if pool is None else pool
         # Every separator without a space; only trees of JSON values are sent, so nothing can hold itself.
         self._encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 

@@ -27,14 +27,17 @@ class DirectTransport:
     `runstore.aws_api.time_limit.time_limit` if that is shorter.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, client: JsonClient | None = None) -> None:
         """Find the endpoint and make the TLS context, which takes a while; connect at the first request.
+
+        Args:
+            client: By default, one for the region or endpoint that the environment names.
 
         Raises:
             ConfigurationError: There is no region, or the environment asks for what only boto3 can do.
         """
         try:
-            self._client = JsonClient(DYNAMODB, resolve(DYNAMODB))
+            self._client = JsonClient(DYNAMODB, resolve(DYNAMODB)) if client is None else client
         except UnusableError as failure:
             raise ConfigurationError(f"cannot reach DynamoDB directly: {failure}") from failure
 
