@@ -228,7 +228,7 @@ def find(connection: Connection, run: str, *, named: Iterable[str] = ()) -> Run:
     found = look_up(connection, run, named=named)
     if found is not None:
         return found
-    raise NotFoundError(_unknown(connection, run, named))
+    raise _unknown(connection, run, named)
 
 
 def look_up(connection: Connection, run: str, *, named: Iterable[str] = ()) -> Run | None:
@@ -265,14 +265,14 @@ def _ask(question: Any) -> tuple[Any, str | None]:
         return None, str(explain(error))
 
 
-def _unknown(connection: Connection, run: str, named: Iterable[str]) -> str:
+def _unknown(connection: Connection, run: str, named: Iterable[str]) -> NotFoundError:
     shown = one_line(run)
     what = f"no run {shown}: the table {connection.table} holds nothing of it"
     names, why = _ask(lambda: near(connection, run, named))
     if why is not None:
-        return f"{what}, and Step Functions could not be asked ({why})"
+        return NotFoundError(f"{what}, and Step Functions could not be asked ({why})")
     what += ", and no execution has that name"
-    return f"{what}. Near: {', '.join(names)}" if names else f"{what}. List runs with: runstore runs"
+    return NotFoundError(what if names else f"{what}. List runs with: runstore runs", names)
 
 
 def near(connection: Connection, run: str, named: Iterable[str] = ()) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -21,6 +21,9 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from runstore.errors import InvalidRequestError, RunStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EXIT_NOT_FOUND: Final = 1
 EXIT_USAGE: Final = 2
@@ -40,9 +43,14 @@ class InspectorError(Exception):
 
 
 class NotFoundError(InspectorError):
-    """What was asked for does not exist."""
+    """What was asked for does not exist; `near` has the names of runs that look like it."""
 
     exit_code = EXIT_NOT_FOUND
+
+    def __init__(self, text: str, near: Sequence[str] = ()) -> None:
+        """Keep the near names beside the text."""
+        super().__init__(text + (f". Near: {', '.join(near)}" if near else ""))
+        self.text, self.near = text, tuple(near)
 
 
 class UsageError(InspectorError):

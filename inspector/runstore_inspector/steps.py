@@ -34,7 +34,8 @@ class Step:
         attempts: How many attempts have ended.
         due: When it is due.
         began: When its first attempt began.
-        ended: When it ended, or its last failed attempt did.
+        ended: When it ended.
+        failed_at: When the last failed attempt of a step that is tried again ended.
         error: The class name of the last error, "" without one.
         message: That error's text.
         payload_bytes: The size of its payload, None where it is not known.
@@ -52,6 +53,7 @@ class Step:
     error: str = ""
     message: str = ""
     payload_bytes: int | None = None
+    failed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def _step(each: view.StepView, depth: int) -> Step:
         error,
         message,
         each.payload_bytes,
+        each.ended if status == RETRYING else None,
     )
 
 

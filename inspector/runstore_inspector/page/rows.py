@@ -23,7 +23,10 @@ _THINNEST = 0.6  # percent of the width: a shorter bar could not be seen
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row: a bar from `left` over `width`, in percent, or none where the times are not known."""
+    """A row: a bar from `left` over `width`, in percent, or none where the times are not known.
+
+    `past` is the bar of earlier attempts of a step that is tried again.
+    """
 
     id: str
     name: str
@@ -37,6 +40,7 @@ class Row:
     error: str = ""
     message: str = ""
     notes: tuple[str, ...] = ()
+    past: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +113,15 @@ def _step_row(step: Step, scale: _Scale, now: float) -> Row:
     took = "" if began is None else words.duration((step.ended or now) - began)
     if waits and step.due is not None:
         took = f"in {words.duration(max(1, round(step.due - now)))}".replace(".0 s", " s")
+    past = None
+    if step.status == "retrying" and step.began is not None:
+        first, length = scale.bar(step.began, step.failed_at)
+        past = (first or 0.0, length)
     role = {"join": " · after all branches", "handler": " · handles the failure"}.get(step.role, "")
     payload = f" · {words.size(step.payload_bytes)}" if step.payload_bytes is not None else ""
     return Row(
         step.id, step.action, f"Step {step.id}{role}{payload}", step.depth, step.status, took, step.attempts,
-        left, width, step.error, step.message,
+        left, width, step.error, step.message, past=past,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from runstore import __version__
 from runstore_inspector import executions, steps
 from runstore_inspector.meter import Meter, metered
 from runstore_inspector.page import render
-from runstore_inspector.problems import EXIT_NOT_FOUND, EXIT_USAGE, FAILURES, InspectorError, explain
+from runstore_inspector.problems import EXIT_NOT_FOUND, EXIT_USAGE, FAILURES, InspectorError, NotFoundError, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +104,9 @@ class Site:
         problem = explain(error)
         title = "Not found" if problem.exit_code == EXIT_NOT_FOUND else "That did not work"
         code = _STATUS.get(problem.exit_code, 502)
-        return self.page("failure.html", meter, code=code, text=str(problem), title=title)
+        near = problem.near if isinstance(problem, NotFoundError) else ()
+        text = problem.text if isinstance(problem, NotFoundError) else str(problem)
+        return self.page("failure.html", meter, code=code, text=text, near=near, title=title)
 
     @contextmanager
     def counted(self) -> Iterator[Meter]:
