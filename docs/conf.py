@@ -59,7 +59,7 @@ def _rewritten(text: str, folder: Path) -> str:
         inside = target.relative_to(ROOT).as_posix()
         if inside in _INCLUDED:
             return f"[{found['text']}](/{_INCLUDED[inside]}.md{anchor})"
-        if target.is_relative_to(DOCS) and target.suffix == ".md":
+        if target.is_relative_to(DOCS) and target.suffix in {".md", ".png"}:
             return f"[{found['text']}](/{target.relative_to(DOCS).as_posix()}{anchor})"
         if REPOSITORY:
             return f"[{found['text']}]({REPOSITORY}/{'tree' if target.is_dir() else 'blob'}/HEAD/{inside})"
