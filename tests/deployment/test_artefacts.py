@@ -130,7 +130,7 @@ def test_the_layer_holds_the_package_alone(layer: Path) -> None:
 
 
 def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
-    """With the wheel pip installs `runstore`, its metadata and its licence."""
+    """With the wheel pip installs `runstore`, its metadata and its licence, the inspector, and the pytest plugin."""
     with zipfile.ZipFile(wheel) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     written = {f"schemas/{name}.json": schema for name, schema in schemas.schemas().items()}
@@ -138,7 +138,9 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     assert {name: json.loads(package_files.pop(name)) for name in written} == written
     assert package_files == source()
     others = {name.partition("/")[0] for name in files} - {"runstore"}
-    assert others == {ABOUT, "runstore_inspector"}  # the extra inspector brings what the latter needs
+    # The extra inspector brings what the first needs; the second is a copy, so that pytest starts without the package.
+    assert others == {ABOUT, "runstore_inspector", "runstore_pytest_plugin.py"}
+    assert files["runstore_pytest_plugin.py"] == package_files["testing/pytest_plugin.py"]
     described(files, "")
     metadata = files[f"{ABOUT}/METADATA"].decode()
     assert "\nDescription-Content-Type: text/markdown\n" in metadata
