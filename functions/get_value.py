@@ -2,12 +2,12 @@
 
 from runstore import JSON, RunStore
 from runstore.aws_lambda.entry_point import entry_point
-from runstore.aws_lambda.reading import find_range
+from runstore.aws_lambda.reading import find, find_range
 
 
 def get(store: RunStore, key: str) -> dict[str, JSON]:
     """Read the whole value."""
-    found, value = store.find(key)
+    found, value = find(store, key)
     return {"key": key, "value": value, "found": found}
 
 

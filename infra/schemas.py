@@ -69,6 +69,7 @@ def _fields() -> dict[str, Schema]:
         "start": {"type": "integer", "minimum": 0, "description": "the first element of the part, from 0"},
         "limit": {"type": "integer", "minimum": 0, "description": "the most elements of the part"},
         "ifAbsent": {"type": "boolean", "description": "write only if the key is not set"},
+        "operations": {"type": "array", "description": "each as the event of its own function, with do"},
         "found": {"type": "boolean", "description": "whether the key is set"},
         "length": {"type": "integer", "minimum": 0, "description": "the list's length"},
         "deleted": {"type": "integer", "minimum": 0, "description": "how many items were deleted"},

@@ -37,6 +37,7 @@ class RunStoreError(Exception):
         key: The key of the operation; None if it has none.
         operation: The name of the operation, such as "push".
         may_have_happened: Whether the operation, or a part of it, may have taken effect all the same.
+        index: The number of the failed operation of an `apply`, from 0: everything before it took effect.
         appended: How many items a push_many had appended when it failed. Repeating it appends those again, unless it
             had a token.
     """
@@ -48,11 +49,12 @@ class RunStoreError(Exception):
         run_id: str | None = None,
         key: str | None = None,
         operation: str | None = None,
+        index: int | None = None,
         may_have_happened: bool = False,
         appended: int = 0,
     ) -> None:
         super().__init__(message)
-        self.run_id, self.key, self.operation = run_id, key, operation
+        self.run_id, self.key, self.operation, self.index = run_id, key, operation, index
         self.may_have_happened, self.appended = may_have_happened, appended
 
     def replace(self, message: str, **details: Any) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Store(Protocol):
@@ -36,6 +36,10 @@ class Store(Protocol):
         """Replace the value of a key."""
         ...
 
+    def setdefault(self, key: str, value: Any) -> Any:
+        """Write `value` if the key is not set, and return what the key holds then."""
+        ...
+
     def push(self, key: str, item: Any, *, token: str | None = None) -> int:
         """Append `item` to a list and return the list's length after that."""
         ...
@@ -52,10 +56,14 @@ class Store(Protocol):
         """Remove a key."""
         ...
 
-    def keys(self) -> list[str]:
-        """Return the keys that are set."""
+    def apply(self, operations: Sequence[Mapping[str, Any]], *, token: str | None = None) -> list[dict[str, Any]]:
+        """Do several operations in order and return a list of their results."""
         ...
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return every key with its value."""
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys that are set and begin with `prefix`."""
+        ...
+
+    def snapshot(self, prefix: str = "") -> dict[str, Any]:
+        """Return every key that begins with `prefix`, with its value."""
         ...

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 from runstore.dynamodb.defaults import default_transport, transport_of
 from runstore.dynamodb.table import Table
 from runstore.errors import InvalidRequestError, RunStoreError, error_context
-from runstore.model import items, operations, values
-from runstore.model.identifiers import check_key, check_run_id
-from runstore.protocol import read, replace
-from runstore.protocol.append import append
+from runstore.model import batch, operations, values
+from runstore.model.identifiers import check_key, check_prefix, check_run_id
+from runstore.protocol import listing
+from runstore.protocol.budget import UNLIMITED, Budget
+from runstore.protocol.keys import Keys
 from runstore.protocol.tails import tails_of
 from runstore.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from types_boto3_dynamodb import DynamoDBClient
 
     from runstore.dynamodb.transport import Transport
-    from runstore.model.expressions import Change
 
 
 class RunStore:
@@ -70,7 +70,7 @@ class RunStore:
             transport = default_transport() if client is None else transport_of(client)
         self._settings = settings
         self._table = Table(transport, settings, self._run_id)
-        self._tails = tails_of(transport if client is None else client)
+        self._keys = Keys(self._table, tails_of(transport if client is None else client))
 
     def __repr__(self) -> str:
         return f"RunStore({self._run_id!r}, table_name={self._settings.table_name!r})"
@@ -97,7 +97,7 @@ class RunStore:
     def find(self, key: str) -> tuple[bool, Any]:
         """Return whether a key is set, and its value, which may be `None`. Costs the same as `get`."""
         with error_context("get", self._run_id, key):
-            return read.get(self._table, check_key(key))
+            return self._keys.find_value(check_key(key))
 
     def get_range(self, key: str, start: int = 0, limit: int | None = None) -> list[Any]:
         """Return at most `limit` elements of a list from index `start` on, without reading all of it.
@@ -107,7 +107,7 @@ class RunStore:
         does not hold a list.
         """
         with error_context("get_range", self._run_id, key):
-            return read.get_range(self._table, check_key(key), *operations.get_range(start, limit)) or []
+            return self._keys.find_part(check_key(key), *operations.get_range(start, limit)) or []
 
     def set(self, key: str, value: Any) -> None:
         """Replace whatever the key holds by `value`.
@@ -119,7 +119,17 @@ class RunStore:
         Do not `get` and then `set` to add something up: parallel branches overwrite each other. Use push and increment.
         """
         with error_context("set", self._run_id, key):
-            self._write(check_key(key), operations.set_value(value, self._settings))
+            self._keys.write(check_key(key), operations.set_value(value, self._settings))
+
+    def setdefault(self, key: str, value: Any) -> Any:
+        """Write `value` if the key is not set, and return what the key holds then.
+
+        This is how one of many branches wins: each offers its own id and compares it with what it gets back. Writes
+        what `set` would write, and renews no expiry. A repetition finds its own value. Costs one request, and one write
+        unit per KB if it writes; a list beyond about 700 bytes costs what `set` and `get` cost.
+        """
+        with error_context("setdefault", self._run_id, key):
+            return self._keys.write_if_absent(check_key(key), operations.set_value(value, self._settings))
 
     def push(self, key: str, item: Any, *, token: str | None = None) -> int:
         """Append `item` to the list and return the list's length after that. A key that is not set becomes a list.
@@ -130,7 +140,8 @@ class RunStore:
         more requests and one or two more write units. Raises KeyTypeMismatchError if the key does not hold a list.
         """
         with error_context("push", self._run_id, key):
-            return int(self._append(check_key(key), operations.push(item, token, self._settings)))
+            key, token = check_key(key), operations.token_name(token)
+            return int(self._keys.append(key, operations.push(item, token, self._settings)))
 
     def push_many(self, key: str, items: Iterable[Any], *, token: str | None = None) -> int:
         """Append all of `items` in order and return the list's length after the last.
@@ -142,12 +153,12 @@ class RunStore:
         the key becomes an empty list unless it holds one.
         """
         with error_context("push_many", self._run_id, key):
-            key = check_key(key)
+            key, token = check_key(key), operations.token_name(token)
             total, parts = operations.push_many(items, token, self._settings)
             length = 0
             for part in parts:
                 try:
-                    length = int(self._append(key, part.change))
+                    length = int(self._keys.append(key, part.change))
                 except RunStoreError as failure:
                     if not part.first:
                         raise
@@ -165,7 +176,8 @@ class RunStore:
         if the result does not fit.
         """
         with error_context("increment", self._run_id, key):
-            return values.decode_number(self._append(check_key(key), operations.increment(delta, token)))
+            key, token = check_key(key), operations.token_name(token)
+            return values.decode_number(self._keys.append(key, operations.increment(delta, token)))
 
     def delete(self, key: str) -> None:
         """Remove the key; not an error if it is not set. Costs one request, three for a list beyond one item.
@@ -174,22 +186,51 @@ class RunStore:
         and that is sent again counts from then: it also removes what was written in between.
         """
         with error_context("delete", self._run_id, key):
-            key = check_key(key)
-            self._forget_tail(key)
-            replace.delete_head(self._table, key)
+            self._keys.remove(check_key(key))
 
-    def keys(self) -> list[str]:
-        """Return the keys that are set, sorted by their UTF-8 bytes. Costs a read unit per 4 KB of the whole run."""
+    def apply(self, operations: Sequence[Mapping[str, Any]], *, token: str | None = None) -> list[dict[str, Any]]:
+        """Do several operations in order, each as by itself, and return a list of what their functions would return.
+
+        An operation is the event of its function without `runId`, with `do`: "get", "set", "push", "increment" or
+        "delete". All are checked before the first is sent. An error has `index`: everything before it took effect.
+
+        A `token` is required if one of them is a push or an increment. Repeating the whole under it finishes what was
+        begun, and no push or increment counts twice; `get`, `set` and `delete` are simply done again. So a `set` or
+        `delete` of a key that the same call also pushes to or increments is refused. Costs what the operations cost.
+
+        Args:
+            operations: 1 to 100 objects, none with a token of its own.
+            token: Names the whole call; 1 to 256 bytes.
+
+        Example:
+            ```python
+            store.apply(
+                [{"do": "push", "key": "results", "item": 7}, {"do": "increment", "key": "done"}], token="item-7"
+            )
+            # [{"key": "results", "length": 1}, {"key": "done", "value": 1}]
+            ```
+        """
+        with error_context("apply", self._run_id):
+            planned = batch.plan(operations, token, self._settings)
+            return batch.perform(planned, self._keys)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys that are set and begin with `prefix`, sorted by their UTF-8 bytes.
+
+        Costs a request, and a read unit per 4 KB, of the keys' first items and some of the rest: it skips what a long
+        list has beyond the page that was just read.
+        """
         with error_context("keys", self._run_id):
-            return read.keys(self._table)
+            return listing.keys(self._table, check_prefix(prefix))
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return every key with its value. Each value is what `get` would return; together they are no point in time.
+    def snapshot(self, prefix: str = "") -> dict[str, Any]:
+        """Return every key that begins with `prefix`, with its value.
 
-        Reads the whole run: a read unit per 4 KB, a request per MB.
+        Each value is what `get` would return; together they are no point in time. Costs a read unit per 4 KB and a
+        request per MB of these keys.
         """
         with error_context("snapshot", self._run_id):
-            return dict(read.snapshot(self._table))
+            return listing.snapshot(self._table, check_prefix(prefix))
 
     def complete(self) -> int:
         """Delete every item of the run and return how many there were. Call it when the run has ended; safe to repeat.
@@ -200,27 +241,15 @@ class RunStore:
 
         return completion.complete(self._table)
 
-    def _write(self, key: str, value: items.Item | operations.ListValue) -> None:
-        self._forget_tail(key)
-        if isinstance(value, items.Item):
-            replace.put_head(self._table, key, value)
-            return
-        head = items.open_list(self._run_id, key, value.texts, value.sizes, self._settings.segment_bytes)
-        if head is not None:
-            replace.put_head(self._table, key, head)
-        else:
-            replace.put_list(self._table, key, value.texts, value.sizes)
-
-    def _append(self, key: str, change: Change) -> str:
-        return append(self._table, self._tails, key, change)
-
-    def _forget_tail(self, key: str) -> None:
-        self._tails.forget(self._settings.table_name, self._run_id, key)
-
 
 def table_of(store: RunStore) -> Table:
     """Return the table behind a store, for the functions and the workflow engine."""
     return store._table  # noqa: SLF001 the same package
+
+
+def keys_of(store: RunStore, budget: Budget = UNLIMITED) -> Keys:
+    """Return the keys behind a store, with a limit to what is read, for the functions."""
+    return Keys(store._table, store._keys.tails, budget)  # noqa: SLF001 the same package
 
 
 def _partly_appended(failure: RunStoreError, appended: int, total: int, *, repeatable: bool) -> RunStoreError:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.places import AnyStore, Place
+from tests.contract.places import Place
 
 # ---------------------------------------------------------------------------------------------- set
 
@@ -18,7 +18,7 @@ def test_push_many_is_resumed(place: Place, run_id: str, monkeypatch: pytest.Mon
     elements = list(range(1_200))
     parts = 0
 
-    def fail_at_third(self: AnyStore, *arguments: Any) -> str:
+    def fail_at_third(self: Any, *arguments: Any) -> str:
         nonlocal parts
         parts += 1
         if parts == 3:
@@ -26,9 +26,9 @@ def test_push_many_is_resumed(place: Place, run_id: str, monkeypatch: pytest.Mon
         total: str = original(self, *arguments)
         return total
 
-    original: Any = type(store)._append  # noqa: SLF001 the one place where a part ends
+    original: Any = type(store._keys).append  # noqa: SLF001 the one place where a part ends
     with monkeypatch.context() as patch:
-        patch.setattr(type(store), "_append", fail_at_third)
+        patch.setattr(type(store._keys), "append", fail_at_third)  # noqa: SLF001 the same
         with pytest.raises(InterruptedError):
             store.push_many("list", elements, token="t")
     other = place.store(run_id)

@@ -16,7 +16,16 @@ from tests.simulation.client import Direct, SimulatedClient
 from tests.simulation.database import Database
 
 RUN = "arn:aws:states:eu-central-1:123456789012:execution:orders:7"
-OPERATIONS = ("get_value", "set_value", "push_item", "increment_counter", "delete_key", "complete_run")
+OPERATIONS = (
+    "get_value",
+    "get_values",
+    "set_value",
+    "push_item",
+    "increment_counter",
+    "delete_key",
+    "apply_operations",
+    "complete_run",
+)
 
 Call = Callable[..., Any]
 

@@ -12,6 +12,8 @@ EVENTS: dict[str, dict[str, Any]] = {
     "set_value": {"runId": RUN, "key": "key", "value": 1},
     "push_item": {"runId": RUN, "key": "key", "item": 1},
     "complete_run": {"runId": RUN},
+    "get_values": {"runId": RUN},
+    "apply_operations": {"runId": RUN, "operations": [{"do": "get", "key": "key"}]},
     "retire_run": {
         "source": "aws.states",
         "account": "123456789012",

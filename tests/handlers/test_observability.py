@@ -17,6 +17,8 @@ EVENTS: dict[str, dict[str, Any]] = {
     "push_item": {"runId": RUN, "key": "list", "items": [SECRET, {SECRET: [SECRET]}], "token": "t"},
     "increment_counter": {"runId": RUN, "key": "n", "delta": 41_424_344},
     "delete_key": {"runId": RUN, "key": "secret"},
+    "get_values": {"runId": RUN, "prefix": "secret"},
+    "apply_operations": {"runId": RUN, "operations": [{"do": "set", "key": "k", "value": [SECRET]}]},
     "complete_run": {"runId": RUN},
 }
 

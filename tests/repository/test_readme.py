@@ -5,7 +5,7 @@ import re
 import pytest
 
 from runstore import Settings
-from runstore.aws_lambda import entry_point as handler
+from runstore.aws_lambda import results
 from runstore.model import identifiers as names
 from runstore.model import items, values
 from runstore.testing.replacement import RunStores
@@ -42,7 +42,7 @@ def test_the_state_of_the_readme_is_that_of_the_page(run_stores: RunStores) -> N
         ("value or element", Settings("t").max_value_bytes),
         ("value or element", 350_000),
         ("value or element", values.MAX_DEPTH),
-        ("result of `get_value`", handler.STATE_BYTES),
+        ("result of `get_value`", results.STATE_BYTES),
         ("age", Settings("t").ttl_days),
     ],
 )

@@ -71,7 +71,7 @@ MUTANTS: dict[str, Mutant] = {
     "chains share an id": Mutant("model.items", "return secrets.token_urlsafe(9)", 'return "chain-chain1"'),
     "calls share a receipt": Mutant("model.items", "return RECEIPT_PREFIX + secrets.token_urlsafe(6)", 'return "r:receipt1"'),
     "a gap is not noticed": Mutant("protocol.read", "elif segment.n != last.n + 1 or segment.start != last.length:", "elif False:"),
-    "a snapshot takes a gap": Mutant("protocol.read", "if segment.sealed or segment.n != last.n + 1 or (", "if False and ("),
+    "a snapshot takes a gap": Mutant("protocol.listing", "if segment.sealed or segment.n != last.n + 1 or (", "if False and ("),
     "a dead chain is read": Mutant(
         "protocol.read", "if current is None or current.chain != head.chain or not current.closed:", "if False:"
     ),

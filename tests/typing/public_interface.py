@@ -74,7 +74,9 @@ def reading(store: Store) -> None:
     assert_type(store.get_range("key"), list[Any])
     assert_type(store.get_range("key", 5, limit=10), list[Any])
     assert_type(store.keys(), list[str])
-    assert_type(store.snapshot(), dict[str, Any])
+    assert_type(store.keys("results/"), list[str])
+    assert_type(store.snapshot(prefix="results/"), dict[str, Any])
+    store.keys(7)  # type: ignore[arg-type]
     store.run_id = "other"  # type: ignore[misc]
     store.get(7)  # type: ignore[arg-type]
     store.get_range("key", start="5")  # type: ignore[arg-type]
@@ -91,6 +93,10 @@ def writing(store: Store) -> None:
     assert_type(store.increment("key"), int | float)
     assert_type(store.increment("key", delta=0.5, token=None), int | float)
     store.delete("key")
+    assert_type(store.setdefault("leader", "branch 7"), Any)
+    assert_type(store.apply([{"do": "push", "key": "key", "item": 1}], token="t"), list[dict[str, Any]])
+    store.apply([{"do": "get", "key": "key"}], "t")  # type: ignore[call-arg]
+    store.apply({"do": "get", "key": "key"})  # type: ignore[arg-type]
     store.increment("key", "1")  # type: ignore[arg-type]
     store.increment("key", 1, "t")  # type: ignore[call-arg]
     store.push("key", value, "t")  # type: ignore[call-arg]

@@ -43,7 +43,7 @@ ERRORS = [getattr(runstore, name) for name in runstore.__all__ if name.endswith(
 def test_an_error_survives_pickling(error: Any) -> None:
     """Message and details come through a process pool."""
     own: dict[Any, dict[str, Any]] = {KeyTypeMismatchError: {"holds": "list"}, IncompleteCompletionError: {"done": 7}}
-    context: dict[str, Any] = {"run_id": "run", "key": "k", "operation": "push"}
+    context: dict[str, Any] = {"run_id": "run", "key": "k", "operation": "push", "index": 2}
     carried = {"may_have_happened": True, "appended": 3} | context | own.get(error, {})
     copy = pickle.loads(pickle.dumps(error("what was wrong", **carried)))  # noqa: S301 our own
     assert type(copy) is error
@@ -53,9 +53,14 @@ def test_an_error_survives_pickling(error: Any) -> None:
 
 def test_the_innermost_context_stays() -> None:
     """An error says what was being done where it was raised; outer blocks add what it lacks."""
-    with pytest.raises(ThrottledError) as caught, error_context("apply", "run"), error_context("push", key="key"):
-        raise ThrottledError("later", appended=2)
-    assert (caught.value.operation, caught.value.run_id, caught.value.key) == ("push", "run", "key")
+    with (
+        pytest.raises(ThrottledError) as caught,
+        error_context("apply", "run"),
+        error_context("push", key="key"),
+    ):
+        raise ThrottledError("later", appended=2, index=1)
+    failure = caught.value
+    assert (failure.operation, failure.run_id, failure.key, failure.index) == ("push", "run", "key", 1)
     replaced = caught.value.replace("another message", may_have_happened=True)
     assert type(replaced) is ThrottledError
     assert vars(replaced) == vars(caught.value) | {"may_have_happened": True}

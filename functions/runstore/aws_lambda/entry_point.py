@@ -17,11 +17,10 @@ from runstore import clock
 from runstore.aws_lambda import startup
 from runstore.aws_lambda.context import limited, time_left
 from runstore.aws_lambda.powertools import Logger, Metrics, MetricUnit
+from runstore.aws_lambda.results import check_result
 from runstore.errors import (
     ConfigurationError,
     InvalidRequestError,
-    InvalidValueError,
-    ResultTooLargeError,
     RunStoreError,
 )
 from runstore.store import RunStore, table_of
@@ -36,16 +35,13 @@ if TYPE_CHECKING:
     Result = dict[str, Any]
     Handler = Callable[[Event, Any], Result]
 
-STATE_BYTES = 262_144  # Step Functions' limit for the input or output of a state, UTF-8 bytes
-_TASK_BYTES = 4_096  # what lambda:invoke puts around a result: status, request id, headers
-
 _LOGGED = 1_024  # characters of a run id or key, and of an error's text, that are logged
 _SHOWN = 100  # characters of an unknown field's name in an error
 
 _SLOW = 3 / 4  # of the function's time-out
 
 _NULLABLE = {"value", "item", "body"}
-_SIZED = ("value", "item", "items", "body")
+_SIZED = ("value", "item", "items", "operations", "body")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "runstore")
 _NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "runstore")
 
@@ -128,7 +124,7 @@ def _serve(operation: str, answer: Callable[[Event, Any, Event], Result]) -> Han
         try:
             with limited(context):
                 result = answer(event, context, log_fields)
-            log_fields["result_bytes"] = _check_result(result)
+            log_fields["result_bytes"] = check_result(result)
         except Exception as failure:
             _report(log_fields, started, time_left(context), failure)
             raise
@@ -181,30 +177,6 @@ def _missing(variants: list[_Fields], event: Event) -> str:
     if own:
         lacking.append(f"one of {', '.join(own)}")
     return f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing"
-
-
-def _check_result(result: Result) -> int:
-    """Return the result's size in bytes of JSON, or raise the error for what Lambda or a state cannot hold."""
-    # As Lambda's Python runtime writes it since 3.12: with a space after commas and colons, non-ASCII unescaped.
-    try:
-        size = len(json.dumps(result, ensure_ascii=False).encode())
-    except UnicodeEncodeError as failure:
-        raise InvalidValueError(
-            f"{_value_of(result)} has half of a surrogate pair, which no function can return: "
-            "read it in a function with the package",
-            key=result.get("key"),
-        ) from failure
-    if size > STATE_BYTES - _TASK_BYTES:
-        raise ResultTooLargeError(
-            f"{_value_of(result)} makes a result of {size:,} bytes, and a Step Functions state holds {STATE_BYTES:,}: "
-            "read a list in parts with start and limit, or read it in a function with the package",
-            key=result.get("key"),
-        )
-    return size
-
-
-def _value_of(result: Result) -> str:
-    return f"the value of key {result['key']!r}" if "key" in result else "a value"
 
 
 def _size(value: Any) -> int:

@@ -98,19 +98,7 @@ class Table:
 
         With `page`, the first page has at most that many items, and each later one four times as many, up to 4,096.
         """
-        bounds = " AND #key BETWEEN :first AND :last" if last else " AND #key >= :first" if first else ""
-        condition = f"#run_id = :run_id{bounds}"
-        values = {":run_id": self.run_id, ":first": first, ":last": last}
-        request: Request = {
-            "TableName": self.settings.table_name,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": expressions.attribute_names(condition, projection),
-            "ExpressionAttributeValues": {name: {"S": text} for name, text in values.items() if text},
-            "ConsistentRead": True,
-            "ScanIndexForward": forward,
-        }
-        if projection:
-            request["ProjectionExpression"] = projection
+        request = self._query_request(first, last, projection) | {"ScanIndexForward": forward}
         if page:
             request["Limit"] = min(page, _MAX_PAGE)
         while True:
@@ -121,6 +109,27 @@ class Table:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
             if page:
                 request["Limit"] = min(request["Limit"] * 4, _MAX_PAGE)
+
+    def page(self, first: str, last: str, projection: str, limit: int) -> tuple[list[Wire], bool]:
+        """Query of one page of at most `limit` items; return also whether there may be more."""
+        request = self._query_request(first, last, projection) | {"Limit": min(limit, _MAX_PAGE)}
+        answer = self._read("Query", request)
+        return answer["Items"], bool(answer.get("LastEvaluatedKey") and answer["Items"])
+
+    def _query_request(self, first: str, last: str, projection: str) -> Request:
+        bounds = " AND #key BETWEEN :first AND :last" if last else " AND #key >= :first" if first else ""
+        condition = f"#run_id = :run_id{bounds}"
+        values = {":run_id": self.run_id, ":first": first, ":last": last}
+        request: Request = {
+            "TableName": self.settings.table_name,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": expressions.attribute_names(condition, projection),
+            "ExpressionAttributeValues": {name: {"S": text} for name, text in values.items() if text},
+            "ConsistentRead": True,
+        }
+        if projection:
+            request["ProjectionExpression"] = projection
+        return request
 
     # ------------------------------------------------------------------ writing
 

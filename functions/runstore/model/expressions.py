@@ -29,6 +29,9 @@ SAME_CLOSED_HEAD = "#chain = :chain AND #weight >= #capacity"
 # Expired at write time; false if someone renewed the item meanwhile.
 EXPIRED = "#expires_at <= :now"
 
+# The key is not set, and can be written without sealing a chain: `setdefault` loses to whoever set it first.
+NOT_SET = f"attribute_not_exists(#run_id) OR ({EXPIRED} AND {OPEN})"
+
 # The chain's open tail. Once it is sealed, a writer with a cached tail cannot append behind the reset.
 UNSEALED_TAIL = f"attribute_exists(#run_id) AND {OPEN} AND attribute_not_exists(#sealed)"
 

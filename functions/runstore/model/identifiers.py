@@ -28,6 +28,11 @@ def check_key(key: Any) -> str:
     return _check("key", key, MAX_KEY_BYTES, InvalidKeyError)
 
 
+def check_prefix(prefix: Any) -> str:
+    """Return the beginning of keys, which may be empty, as a plain string, or raise InvalidKeyError."""
+    return "" if prefix == "" else _check("prefix", prefix, MAX_KEY_BYTES, InvalidKeyError)
+
+
 def check_token(token: Any) -> str:
     """Return `token` as a plain string, or raise InvalidTokenError."""
     return _check("token", token, MAX_TOKEN_BYTES, InvalidTokenError)

@@ -50,16 +50,29 @@ def set_value(value: Any, settings: Settings) -> items.Item | ListValue:
     return items.Item(kind="value", value=text)
 
 
-def push(item: Any, token: Any, settings: Settings) -> expressions.Change:
+def token_name(token: Any) -> str | None:
+    """Return a caller's token as a plain string, or None if there is none."""
+    return None if token is None else check_token(token)
+
+
+def derived_token(token: str, number: int) -> str:
+    """Return the token of the n-th operation of an `apply`.
+
+    It can be neither a caller's token, which has no control characters, nor that of a part of push_many, which has no
+    record separator unless it is derived from this one.
+    """
+    return f"{token}{items.RECORD_SEPARATOR}{number}"
+
+
+def push(item: Any, token: str | None, settings: Settings) -> expressions.Change:
     """Return the change that appends one item."""
     digest = _digest(token)
     text, size = values.encode(item, "item", settings.max_value_bytes)
     return _push((text,), items.element_weight(size), digest)
 
 
-def push_many(elements: Any, token: Any, settings: Settings) -> tuple[int, list[Part]]:
+def push_many(elements: Any, token: str | None, settings: Settings) -> tuple[int, list[Part]]:
     """Return the number of items, and the changes that append them in order."""
-    token = None if token is None else check_token(token)
     texts, sizes = _split(values.encode_list(elements, "items", settings.max_value_bytes))
     parts = []
     for number, (part, weight) in enumerate(items.split(sizes, settings.segment_bytes, small_head=True)):
@@ -68,7 +81,7 @@ def push_many(elements: Any, token: Any, settings: Settings) -> tuple[int, list[
     return len(texts), parts
 
 
-def increment(delta: Any, token: Any) -> expressions.Change:
+def increment(delta: Any, token: str | None) -> expressions.Change:
     """Return the change that adds `delta`."""
     digest = _digest(token)
     receipt = items.RECEIPT_PREFIX + digest if digest else None
@@ -86,8 +99,8 @@ def _push(texts: tuple[str, ...], weight: int, digest: str | None) -> expression
     return expressions.push(texts, weight, receipt, digest)
 
 
-def _digest(token: Any) -> str | None:
-    return None if token is None else items.token_digest(check_token(token))
+def _digest(token: str | None) -> str | None:
+    return None if token is None else items.token_digest(token)
 
 
 def _split(encoded: list[tuple[str, int]]) -> tuple[tuple[str, ...], list[int]]:

@@ -65,7 +65,7 @@ def check_list(elements: Any, name: str) -> list[Any]:
     Strings, bytes and mappings are refused: they would fall apart into characters, numbers and keys.
     """
     if isinstance(elements, (str, bytes, bytearray, Mapping)) or not isinstance(elements, Iterable):
-        raise InvalidRequestError(f"{name} must be a list; got {_describe(elements)}")
+        raise InvalidRequestError(f"{name} must be a list; got {describe(elements)}")
     return elements if isinstance(elements, list) else list(elements)
 
 
@@ -116,7 +116,7 @@ def encode_delta(delta: Any) -> str:
     """Return a counter's delta in the form of DynamoDB's N."""
     finite = isinstance(delta, int) or (isinstance(delta, float) and isfinite(delta))
     if isinstance(delta, bool) or not finite:
-        raise InvalidValueError(f"delta must be a finite number; got {_describe(delta)}")
+        raise InvalidValueError(f"delta must be a finite number; got {describe(delta)}")
     number = encode_number(delta)
     if number is None:
         raise CounterRangeError(f"delta must have {_RANGE}")
@@ -132,8 +132,15 @@ def check_count(name: str, number: Any) -> int:
     """Return `number`, a whole number from 0, or raise InvalidRequestError that names it."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 0:
         short = type(number) in {int, float} and abs(number) < _LARGE
-        raise InvalidRequestError(f"{name} must be a whole number from 0; got {number if short else _describe(number)}")
+        raise InvalidRequestError(f"{name} must be a whole number from 0; got {number if short else describe(number)}")
     return int(number)
+
+
+def check_flag(name: str, flag: Any) -> bool:
+    """Return a truth value, or raise InvalidRequestError."""
+    if not isinstance(flag, bool):
+        raise InvalidRequestError(f"{name} must be true or false; got {describe(flag)}")
+    return flag
 
 
 _LARGE = 10**18  # a longer number is not shown: Python refuses to write more than 4,300 digits
@@ -153,7 +160,7 @@ def _check(root: Any, name: str) -> None:
             if not isfinite(value):
                 raise InvalidValueError(f"{_written(path)} must be a finite number; got {value}")
         elif not isinstance(value, (list, tuple, dict)):
-            raise InvalidValueError(f"{_written(path)} must be {_KINDS}; got {_describe(value)}")
+            raise InvalidValueError(f"{_written(path)} must be {_KINDS}; got {describe(value)}")
         elif depth == MAX_DEPTH:
             raise InvalidValueError(
                 f"{name} must be nested at most {MAX_DEPTH} levels deep; it is nested deeper, or contains itself"
@@ -169,7 +176,7 @@ def _members(value: dict[Any, Any], path: _Path) -> Iterator[tuple[str, Any]]:
     for key, member in value.items():
         name = _member_name(key)
         if name is None:
-            raise InvalidValueError(f"the names in {_written(path)} must be strings; got {_describe(key)}")
+            raise InvalidValueError(f"the names in {_written(path)} must be strings; got {describe(key)}")
         if name in seen:
             raise InvalidValueError(f"the names in {_written(path)} must differ in JSON; got {name!r} twice")
         seen.add(name)
@@ -193,7 +200,8 @@ def _written(path: _Path | None) -> str:
     return "".join(reversed(steps)).removeprefix(".")
 
 
-def _describe(value: Any) -> str:
+def describe(value: Any) -> str:
+    """Return what an error message says that it got, without the value itself."""
     if value is None:
         return "null"
     if isinstance(value, float) and not isfinite(value):

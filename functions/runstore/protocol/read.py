@@ -1,13 +1,14 @@
-"""Reading: the protocol model's `get`, parts of lists, and all keys of a run."""
+"""Reading one key: the protocol model's `get`, and parts of lists."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runstore import clock
 from runstore.errors import UnavailableError
-from runstore.model.items import FIRST_USER_KEY, UNIT_SEPARATOR, Item, from_wire, segment_key, split_segment_key
+from runstore.model.items import Item, segment_key
 from runstore.model.values import decode, decode_list, decode_number
+from runstore.protocol.budget import UNLIMITED, Budget
 from runstore.protocol.kinds import not_a_list
 
 if TYPE_CHECKING:
@@ -20,26 +21,38 @@ _ATTEMPTS = 9
 _ELEMENTS = "#key, #items, #length, #sealed"  # all that reading a chain needs: receipts are left out
 
 
-class _ConcurrentChangeError(Exception):
+class ConcurrentChangeError(Exception):
     """The key was reset, or grew, while it was being read: read it again."""
 
 
-def get(table: Table, key: str) -> tuple[bool, JSON]:
+class _Part(NamedTuple):
+    """The elements from index `start` to before `stop` (None: the end), of which the first are in `first`."""
+
+    first: Item
+    start: int
+    stop: int | None
+
+
+def get(table: Table, key: str, budget: Budget = UNLIMITED) -> tuple[bool, JSON]:
     """Return whether the key is set, and its value. One request, and for a long list or counter a Query."""
+    spent = budget.spent
     for _ in range(_ATTEMPTS):
+        budget.spent = spent
         head = table.get(key)
         if head is None or head.expired(clock.now()):
             return False, None
         try:
-            return True, _value(table, key, head)
-        except _ConcurrentChangeError:
+            return True, value_of(table, key, head, budget)
+        except ConcurrentChangeError:
             continue
     raise _still_changing(key)
 
 
-def get_range(table: Table, key: str, start: int, stop: int | None) -> list[JSON] | None:
+def get_range(table: Table, key: str, start: int, stop: int | None, budget: Budget = UNLIMITED) -> list[JSON] | None:
     """Return the elements from index `start` to before `stop` (None: to the end); None if the key is not set."""
+    spent = budget.spent
     for _ in range(_ATTEMPTS):
+        budget.spent = spent
         head = table.get(key)
         if head is None or head.expired(clock.now()):
             return None
@@ -49,57 +62,24 @@ def get_range(table: Table, key: str, start: int, stop: int | None) -> list[JSON
             first = head if start < head.length or not head.closed else _segment_with(table, key, head, start)
             if first is None:
                 return []
-            texts = _elements(table, key, head, first, stop)
-        except _ConcurrentChangeError:
+            texts = _elements(table, key, head, _Part(first, start, stop), budget)
+        except ConcurrentChangeError:
             continue
         skip = start - first.start
         return decode_list(texts[skip : None if stop is None else skip + max(0, stop - start)])
     raise _still_changing(key)
 
 
-def keys(table: Table) -> list[str]:
-    """Return the keys that are set, sorted by their UTF-8 bytes. Reads every item of the run."""
-    now = clock.now()
-    found = table.query(FIRST_USER_KEY, projection="#key, #expires_at")
-    return [
-        wire["key"]["S"]
-        for wire in found
-        if UNIT_SEPARATOR not in wire["key"]["S"] and not from_wire(wire).expired(now)
-    ]
-
-
-def snapshot(table: Table) -> dict[str, JSON]:
-    """Return every key's value. One Query over the run; a key that changed meanwhile is read again by itself."""
-    now, values = clock.now(), {}
-    heads: dict[str, Item] = {}
-    chains: dict[tuple[str, str], list[Item]] = {}
-    for wire in table.query(FIRST_USER_KEY):
-        key, chain, n = split_segment_key(wire["key"]["S"])
-        if n:
-            chains.setdefault((key, chain), []).append(from_wire(wire))
-        else:
-            heads[key] = from_wire(wire)
-    for key, head in heads.items():
-        if head.expired(now):
-            continue
-        segments = chains.get((key, head.chain), []) if head.closed else []
-        try:
-            values[key] = _assembled(head, segments)
-        except _ConcurrentChangeError:
-            found, value = get(table, key)
-            if found:
-                values[key] = value
-    return values
-
-
 # ---------------------------------------------------------------------------------------------- one key
 
 
-def _value(table: Table, key: str, head: Item) -> JSON:
+def value_of(table: Table, key: str, head: Item, budget: Budget = UNLIMITED) -> JSON:
+    """Return the value of a key whose head has just been read."""
     if head.kind == "list":
-        return decode_list(_elements(table, key, head, head, None))
+        return decode_list(_elements(table, key, head, _Part(head, 0, None), budget))
     if head.kind == "number":
         return decode_number(_last_of_counter(table, key, head).number)
+    budget.spend(key, head.value)
     return decode(head.value)
 
 
@@ -113,12 +93,15 @@ def _last_of_counter(table: Table, key: str, head: Item) -> Item:
     return tail
 
 
-def _elements(table: Table, key: str, head: Item, first: Item, stop: int | None) -> list[str]:
-    """Return the elements' texts from the segment `first` to index `stop` or the chain's end.
+def _elements(table: Table, key: str, head: Item, part: _Part, budget: Budget) -> list[str]:
+    """Return the elements' texts from the segment `first` to the index where `wanted` stops, or the chain's end.
 
     Where a segment does not start at the end of the one before it, that one was filled while the Query ran. Reading
     continues from there; everything before it is final.
     """
+    first, start, stop = part
+    account = budget.account(key)
+    account.spend(first.items[max(0, start - first.start) : _until(first, stop)])
     texts, last = list(first.items), first
     if not first.closed or (stop is not None and stop <= first.length):
         return texts
@@ -130,8 +113,10 @@ def _elements(table: Table, key: str, head: Item, first: Item, stop: int | None)
                 return list(head.items[first.start :])
             if segment.n == last.n:
                 del texts[last.start - first.start :]
+                account.refund(last.items[: _until(last, stop)])
             elif segment.n != last.n + 1 or segment.start != last.length:
                 break
+            account.spend(segment.items[: _until(segment, stop)])
             texts += segment.items
             last = segment
             if stop is not None and last.length >= stop:
@@ -139,9 +124,14 @@ def _elements(table: Table, key: str, head: Item, first: Item, stop: int | None)
         else:
             return texts
         if next_n == last.n:  # read again, and it still does not fit
-            raise _ConcurrentChangeError
+            raise ConcurrentChangeError
         next_n = last.n
-    raise _ConcurrentChangeError
+    raise ConcurrentChangeError
+
+
+def _until(segment: Item, stop: int | None) -> int | None:
+    """Return how many of a segment's elements come before the index `stop`."""
+    return None if stop is None else max(0, stop - segment.start)
 
 
 def _following(table: Table, key: str, head: Item, n: int, part: tuple[int, Item] | None) -> Iterator[Item]:
@@ -166,7 +156,7 @@ def _segment_with(table: Table, key: str, head: Item, index: int) -> Item | None
     segment: Item | None = last
     while True:
         if segment is None:
-            raise _ConcurrentChangeError
+            raise ConcurrentChangeError
         if index < segment.start:
             high, end = segment.n - 1, segment.start
         elif index >= segment.length:
@@ -174,32 +164,19 @@ def _segment_with(table: Table, key: str, head: Item, index: int) -> Item | None
         else:
             return segment
         if not (low <= high and start <= index < end):
-            raise _ConcurrentChangeError
+            raise ConcurrentChangeError
         n = (low + high) // 2 if halve else low + (index - start) * (high - low + 1) // (end - start)
         segment, halve = table.get(segment_key(key, head.chain, n)), not halve
 
 
 def _confirm_dead_chain(table: Table, key: str, head: Item) -> None:
-    """Return if the head still names a chain that was found sealed; raise _ConcurrentChangeError otherwise.
+    """Return if the head still names a chain that was found sealed; raise ConcurrentChangeError otherwise.
 
     A head that does is a resurrected head (see `append`): what its chain holds beyond it is dead.
     """
     current = table.get(key)
     if current is None or current.chain != head.chain or not current.closed:
-        raise _ConcurrentChangeError
-
-
-def _assembled(head: Item, segments: list[Item]) -> JSON:
-    """Return a key's value from its head and segments as one Query found them."""
-    if head.kind == "value":
-        return decode(head.value)
-    last, texts = head, list(head.items)
-    for segment in segments:
-        if segment.sealed or segment.n != last.n + 1 or (head.kind == "list" and segment.start != last.length):
-            raise _ConcurrentChangeError
-        texts += segment.items
-        last = segment
-    return decode_list(texts) if head.kind == "list" else decode_number(last.number)
+        raise ConcurrentChangeError
 
 
 def _still_changing(key: str) -> UnavailableError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from runstore import clock
 from runstore.model import items
-from runstore.model.expressions import ABSENT, EXPIRED, NOT_MINE, OPEN, SAME_CLOSED_HEAD, SEAL, UNSEALED_TAIL
+from runstore.model.expressions import ABSENT, EXPIRED, NOT_MINE, NOT_SET, OPEN, SAME_CLOSED_HEAD, SEAL, UNSEALED_TAIL
 from runstore.model.items import Item, from_wire, segment_key, to_wire
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runstore.dynamodb.table import Table
+    from runstore.model.items import Wire
 
 
 def put_head(table: Table, key: str, new: Item) -> None:
@@ -46,15 +47,7 @@ def put_list(table: Table, key: str, texts: tuple[str, ...], sizes: list[int]) -
     The last segment is written in the same transaction as the head. If the request is retried after the key was reset,
     that segment makes its condition false, and the dead chain stays dead.
     """
-    chain, segments = items.new_chain(), []
-    for n, (part, weight) in enumerate(items.split(sizes, table.settings.segment_bytes), 1):
-        length = part.stop
-        segments.append((segment_key(key, chain, n), _closed(chain, weight, texts[part], length)))
-    *before, (last_key, last) = segments
-    for sort_key, segment in before:
-        table.put(table.put_request(sort_key, to_wire(segment)))
-    head = to_wire(_closed(chain, 1, (), 0))
-    last_part = {"Put": table.put_request(last_key, to_wire(last), ABSENT)}
+    head, last_key, last_part = _put_segments(table, key, texts, sizes)
 
     def write(condition: str, **values: Any) -> dict[str, Any]:
         return {"Put": table.put_request(key, head, condition, **values)}
@@ -67,6 +60,60 @@ def put_list(table: Table, key: str, texts: tuple[str, ...], sizes: list[int]) -
             done = table.transact(write(OPEN), last_part)
         if done or table.get_raw(last_key) is not None:
             return
+
+
+def put_head_if_absent(table: Table, key: str, new: Item) -> Item:
+    """Write `new`, which is open, if the key is not set; return the head that it has then. One request."""
+    request = table.put_request(key, to_wire(new), NOT_SET, now={"N": str(clock.now())})
+    while True:
+        done, wire = table.put(request)
+        if done:
+            return new
+        if (head := _head_that_is_set(table, key, wire)) is not None:
+            # An earlier attempt of this request may have written it, and others may have pushed to it since.
+            return new if new.set_id and head.set_id == new.set_id else head
+
+
+def put_list_if_absent(table: Table, key: str, texts: tuple[str, ...], sizes: list[int]) -> Item | None:
+    """Do the same for a list that does not fit a head; return the head that was there, or None if the list was written.
+
+    One request if the key is set; otherwise that, a request per segment and a transaction.
+    """
+    while (old := table.get_raw(key)) is not None:
+        if (head := _head_that_is_set(table, key, old)) is not None:
+            return head
+    head_wire, last_key, last_part = _put_segments(table, key, texts, sizes)
+    while True:
+        now = {"now": {"N": str(clock.now())}}
+        write = {"Put": table.put_request(key, head_wire, NOT_SET, **now)}
+        if table.transact(write, last_part) or table.get_raw(last_key) is not None:
+            return None
+        if (head := _head_that_is_set(table, key, table.get_raw(key))) is not None:
+            return head
+
+
+def _head_that_is_set(table: Table, key: str, wire: Wire | None) -> Item | None:
+    """Return the head that was found, or None if it is gone or has expired. An expired head is removed."""
+    if wire is None:
+        return None
+    head = from_wire(wire)
+    if not head.expired(clock.now()):
+        return head
+    remove_expired(table, key, head)
+    return None
+
+
+def _put_segments(
+    table: Table, key: str, texts: tuple[str, ...], sizes: list[int]
+) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    """Write all segments of a list but the last; return the head, and the last one's sort key and write."""
+    chain, segments = items.new_chain(), []
+    for n, (part, weight) in enumerate(items.split(sizes, table.settings.segment_bytes), 1):
+        segments.append((segment_key(key, chain, n), _closed(chain, weight, texts[part], part.stop)))
+    *before, (last_key, last) = segments
+    for sort_key, segment in before:
+        table.put(table.put_request(sort_key, to_wire(segment)))
+    return to_wire(_closed(chain, 1, (), 0)), last_key, {"Put": table.put_request(last_key, to_wire(last), ABSENT)}
 
 
 def delete_head(table: Table, key: str) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from runstore import clock
 from runstore.errors import error_context
-from runstore.model import operations, values
-from runstore.model.identifiers import check_key, check_run_id
+from runstore.model import batch, operations, values
+from runstore.model.identifiers import check_key, check_prefix, check_run_id
 from runstore.protocol.kinds import mismatch, not_a_list
 from runstore.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from runstore.model.expressions import Change
@@ -62,7 +62,7 @@ class InMemoryRunStore:
         with error_context("open"):
             self._run_id = check_run_id(run_id)
         self._settings = Settings("in-memory") if settings is None else settings
-        self._runs: Runs = {} if runs is None else runs
+        self._keys = _Keys({} if runs is None else runs, self._run_id, self._settings)
 
     def __repr__(self) -> str:
         return f"InMemoryRunStore({self._run_id!r})"
@@ -84,68 +84,99 @@ class InMemoryRunStore:
 
     def find(self, key: str) -> tuple[bool, Any]:
         """Return whether a key is set, and its value. See `RunStore.find`."""
-        with error_context("get", self._run_id, key), _LOCK:
-            entry = self._entry(check_key(key))
-            return entry is not None, None if entry is None else _value(entry)
+        with error_context("get", self._run_id, key):
+            return self._keys.find_value(check_key(key))
 
     def get_range(self, key: str, start: int = 0, limit: int | None = None) -> list[Any]:
         """Return part of a list. See `RunStore.get_range`."""
-        with error_context("get_range", self._run_id, key), _LOCK:
-            key = check_key(key)
-            start, stop = operations.get_range(start, limit)
-            entry = self._entry(key)
-            if entry is None:
-                return []
-            if entry.kind != "list":
-                raise not_a_list(key, entry.kind)
-            return values.decode_list(entry.texts[start:stop])
+        with error_context("get_range", self._run_id, key):
+            return self._keys.find_part(check_key(key), *operations.get_range(start, limit)) or []
 
     def set(self, key: str, value: Any) -> None:
         """Replace the value of a key. See `RunStore.set`."""
         with error_context("set", self._run_id, key):
-            key = check_key(key)
-            entry = _entry_of(operations.set_value(value, self._settings))
-            with _LOCK:
-                self._keep(key, entry)
+            self._keys.write(check_key(key), operations.set_value(value, self._settings))
+
+    def setdefault(self, key: str, value: Any) -> Any:
+        """Write a value if the key is not set, and return what it holds then. See `RunStore.setdefault`."""
+        with error_context("setdefault", self._run_id, key):
+            return self._keys.write_if_absent(check_key(key), operations.set_value(value, self._settings))
 
     def push(self, key: str, item: Any, *, token: str | None = None) -> int:
         """Append to a list and return its length after that. See `RunStore.push`."""
         with error_context("push", self._run_id, key):
-            return int(self._append(check_key(key), operations.push(item, token, self._settings)))
+            key, token = check_key(key), operations.token_name(token)
+            return int(self._keys.append(key, operations.push(item, token, self._settings)))
 
     def push_many(self, key: str, items: Iterable[Any], *, token: str | None = None) -> int:
         """Append several elements in order. See `RunStore.push_many`."""
         with error_context("push_many", self._run_id, key):
-            key = check_key(key)
+            key, token = check_key(key), operations.token_name(token)
             _, parts = operations.push_many(items, token, self._settings)
-            return [int(self._append(key, part.change)) for part in parts][-1]
+            return [int(self._keys.append(key, part.change)) for part in parts][-1]
 
     def increment(self, key: str, delta: float = 1, *, token: str | None = None) -> int | float:
         """Add to a counter and return its new value. See `RunStore.increment`."""
         with error_context("increment", self._run_id, key):
-            return values.decode_number(self._append(check_key(key), operations.increment(delta, token)))
+            key, token = check_key(key), operations.token_name(token)
+            return values.decode_number(self._keys.append(key, operations.increment(delta, token)))
 
     def delete(self, key: str) -> None:
         """Remove a key. See `RunStore.delete`."""
-        with error_context("delete", self._run_id, key), _LOCK:
-            self._keys().pop(check_key(key), None)
+        with error_context("delete", self._run_id, key):
+            self._keys.remove(check_key(key))
 
-    def keys(self) -> list[str]:
-        """Return the keys that are set. See `RunStore.keys`."""
-        with _LOCK:
-            return sorted((key for key in self._keys() if self._entry(key)), key=str.encode)
+    def apply(self, operations: Sequence[Mapping[str, Any]], *, token: str | None = None) -> list[dict[str, Any]]:
+        """Do several operations in order. See `RunStore.apply`."""
+        with error_context("apply", self._run_id):
+            return batch.perform(batch.plan(operations, token, self._settings), self._keys)
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return every key with its value. See `RunStore.snapshot`."""
-        with _LOCK:
-            return {key: _value(entry) for key, entry in self._keys().items() if self._entry(key)}
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys that are set and begin with `prefix`. See `RunStore.keys`."""
+        with error_context("keys", self._run_id):
+            return list(self._keys.values(check_prefix(prefix)))
+
+    def snapshot(self, prefix: str = "") -> dict[str, Any]:
+        """Return every key that begins with `prefix`, with its value. See `RunStore.snapshot`."""
+        with error_context("snapshot", self._run_id):
+            return self._keys.values(check_prefix(prefix))
 
     def complete(self) -> int:
         """Delete the run and return how many keys it had. See `RunStore.complete`."""
-        with _LOCK:
-            return len(self._runs.pop(self._run_id, {}))
+        return self._keys.clear()
 
-    def _append(self, key: str, change: Change) -> str:
+
+class _Keys:
+    """The keys of one run. Satisfies `batch.Backend`; each method is atomic."""
+
+    def __init__(self, runs: Runs, run_id: str, settings: Settings) -> None:
+        self._runs, self._run_id, self._settings = runs, run_id, settings
+
+    def find_value(self, key: str) -> tuple[bool, Any]:
+        with _LOCK:
+            entry = self._entry(key)
+            return entry is not None, None if entry is None else _value(entry)
+
+    def find_part(self, key: str, start: int, stop: int | None) -> list[Any] | None:
+        with _LOCK:
+            entry = self._entry(key)
+            if entry is None:
+                return None
+            if entry.kind != "list":
+                raise not_a_list(key, entry.kind)
+            return values.decode_list(entry.texts[start:stop])
+
+    def write(self, key: str, value: Item | operations.ListValue) -> None:
+        with _LOCK:
+            self._keep(key, _entry_of(value))
+
+    def write_if_absent(self, key: str, value: Item | operations.ListValue) -> Any:
+        with _LOCK:
+            if self._entry(key) is None:
+                self._keep(key, _entry_of(value))
+            return _value(self._run()[key])
+
+    def append(self, key: str, change: Change) -> str:
         with _LOCK:
             entry = self._entry(key) or Entry(change.kind)
             if change.digest is not None and change.digest in entry.results:
@@ -163,16 +194,29 @@ class InMemoryRunStore:
             self._keep(key, entry)
             return total
 
-    def _keys(self) -> dict[str, Entry]:
+    def remove(self, key: str) -> None:
+        with _LOCK:
+            self._run().pop(key, None)
+
+    def values(self, prefix: str) -> dict[str, Any]:
+        with _LOCK:
+            found = sorted((key for key in self._run() if key.startswith(prefix) and self._entry(key)), key=str.encode)
+            return {key: _value(self._run()[key]) for key in found}
+
+    def clear(self) -> int:
+        with _LOCK:
+            return len(self._runs.pop(self._run_id, {}))
+
+    def _run(self) -> dict[str, Entry]:
         return self._runs.setdefault(self._run_id, {})
 
     def _entry(self, key: str) -> Entry | None:
-        entry = self._keys().get(key)
+        entry = self._run().get(key)
         return None if entry is None or entry.expires_at <= clock.now() else entry
 
     def _keep(self, key: str, entry: Entry) -> None:
         entry.expires_at = clock.now() + self._settings.ttl_days * clock.SECONDS_PER_DAY
-        self._keys()[key] = entry
+        self._run()[key] = entry
 
 
 def _entry_of(value: Item | operations.ListValue) -> Entry:

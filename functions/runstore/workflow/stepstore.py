@@ -8,11 +8,11 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from runstore.errors import InvalidRequestError, error_context
-from runstore.model.values import encode, encode_list
+from runstore.model.values import check_list, encode, encode_list
 from runstore.settings import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, NoReturn
 
     from runstore.interface import Store
@@ -57,6 +57,10 @@ class StepStore:
         """Replace the value of a key. See `RunStore.set`."""
         self._store.set(key, value)
 
+    def setdefault(self, key: str, value: Any) -> Any:
+        """Write a value if the key is not set, and return what it holds then. See `RunStore.setdefault`."""
+        return self._store.setdefault(key, value)
+
     def push(self, key: str, item: Any, *, token: str | None = None) -> int:
         """Append to a list and return its length after this push, exactly once per step. See `RunStore.push`."""
         token = self._token("push", key, item) if token is None else token
@@ -84,13 +88,21 @@ class StepStore:
         """Remove a key. See `RunStore.delete`."""
         self._store.delete(key)
 
-    def keys(self) -> list[str]:
-        """Return the run's keys. See `RunStore.keys`."""
-        return self._store.keys()
+    def apply(self, operations: Sequence[Mapping[str, Any]], *, token: str | None = None) -> list[dict[str, Any]]:
+        """Do several operations in order, each push and increment exactly once per step. See `RunStore.apply`."""
+        if token is None:
+            with error_context("apply", self.run_id):
+                operations = check_list(operations, "operations")
+            token = self._token("apply", "", _digest(operations))
+        return self._store.apply(operations, token=token)
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return all keys and values of the run. See `RunStore.snapshot`."""
-        return self._store.snapshot()
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the run's keys that begin with `prefix`. See `RunStore.keys`."""
+        return self._store.keys(prefix)
+
+    def snapshot(self, prefix: str = "") -> dict[str, Any]:
+        """Return every key of the run that begins with `prefix`, with its value. See `RunStore.snapshot`."""
+        return self._store.snapshot(prefix)
 
     def complete(self) -> NoReturn:
         """Raise InvalidRequestError: the state machine ends the run, a step cannot."""
@@ -107,6 +119,15 @@ class StepStore:
         if len(token) <= _SHORT and token.isascii() and token.isprintable():
             return token
         return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=18).hexdigest()
+
+
+def _digest(operations: list[Any]) -> str:
+    """Return what stands for the operations of an `apply`; the store refuses those that are not JSON."""
+    try:
+        text = "\n".join(_canonical(operation, "operation") for operation in operations)
+    except InvalidRequestError:
+        return ""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=18).hexdigest()
 
 
 def _canonical(operand: Any, name: str) -> str:

@@ -64,7 +64,7 @@ def get(session: Session, run: str, key: str, start: int | None, limit: int | No
     if start is None and limit is None:
         found, value = store.find(key)
     else:
-        found, value = find_range(store, key, start or 0, limit)
+        found, value = find_range(store, key, start or 0, limit, max_bytes=None)
     if not found:
         raise NotFoundError(f"the key {one_line(key)} is not set in the run {one_line(run)}")
     if session.as_json:

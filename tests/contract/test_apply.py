@@ -1,0 +1,152 @@
+"""apply: several operations in order, each as by itself, safe to repeat as a whole."""
+
+from typing import Any
+
+import pytest
+
+from runstore import (
+    InvalidKeyError,
+    InvalidRequestError,
+    InvalidTokenError,
+    InvalidValueError,
+    KeyTypeMismatchError,
+    ValueTooLargeError,
+)
+from tests.contract.places import AnyStore, Place, TablePlace
+
+BRANCH: list[dict[str, Any]] = [
+    {"do": "push", "key": "results", "item": {"id": 7}},
+    {"do": "increment", "key": "count"},
+    {"do": "push", "key": "log", "items": ["a", "b"]},
+    {"do": "set", "key": "last", "value": 7},
+    {"do": "set", "key": "first", "value": 7, "ifAbsent": True},
+    {"do": "delete", "key": "gone"},
+    {"do": "get", "key": "log"},
+    {"do": "get", "key": "log", "start": 1, "limit": 1},
+    {"do": "get", "key": "nothing"},
+    {"do": "get", "key": "nothing", "start": 0},
+]
+RESULTS: list[dict[str, Any]] = [
+    {"key": "results", "length": 1},
+    {"key": "count", "value": 1},
+    {"key": "log", "length": 2},
+    {"key": "last"},
+    {"key": "first", "value": 7},
+    {"key": "gone"},
+    {"key": "log", "value": ["a", "b"], "found": True},
+    {"key": "log", "value": ["b"], "found": True},
+    {"key": "nothing", "value": None, "found": False},
+    {"key": "nothing", "value": None, "found": False},
+]
+STATE = {"results": [{"id": 7}], "count": 1, "log": ["a", "b"], "last": 7, "first": 7}
+
+
+def test_each_operation_does_what_it_does_by_itself(place: Place, run_id: str) -> None:
+    """The results are what the functions return, and a repetition changes nothing and returns the same."""
+    store = place.store(run_id)
+    for attempt in (store, store, place.store(run_id)):
+        assert attempt.apply(BRANCH, token="t") == RESULTS
+        assert store.snapshot() == STATE
+
+
+def test_operations_without_additions_need_no_token(store: AnyStore) -> None:
+    """Reads and resets can be repeated as they are."""
+    operations: list[dict[str, Any]] = [
+        {"do": "set", "key": "a", "value": [1]},
+        {"do": "get", "key": "a"},
+        {"do": "delete", "key": "a"},
+    ]
+    assert store.apply(operations) == [{"key": "a"}, {"key": "a", "value": [1], "found": True}, {"key": "a"}]
+
+
+def test_its_tokens_meet_no_others(store: AnyStore) -> None:
+    """The same token by itself, of push_many and of another place in a call is another token."""
+    push = {"do": "push", "key": "list", "item": "x"}
+    assert store.push("list", "x", token="t") == 1
+    assert store.push_many("list", ["x"], token="t") == 2
+    assert store.apply([push, push], token="t") == [{"key": "list", "length": 3}, {"key": "list", "length": 4}]
+    many = {"do": "push", "key": "list", "items": ["x"]}
+    assert store.apply([many, many], token="u") == [{"key": "list", "length": 5}, {"key": "list", "length": 6}]
+    assert store.push_many("list", ["x"], token="u") == 7
+    assert store.apply([push, push], token="t")[1] == {"key": "list", "length": 4}
+
+
+def test_a_failure_has_an_index_and_what_comes_before_stays(store: AnyStore) -> None:
+    """The whole can be repeated once what was in the way is gone: nothing counts twice."""
+    store.set("count", "text")
+    with pytest.raises(KeyTypeMismatchError) as caught:
+        store.apply(BRANCH, token="t")
+    failure = caught.value
+    assert (failure.index, failure.operation, failure.key, failure.run_id) == (1, "apply", "count", store.run_id)
+    assert store.snapshot() == {"count": "text", "results": [{"id": 7}]}
+    store.delete("count")
+    assert store.apply(BRANCH, token="t") == RESULTS
+    assert store.snapshot() == STATE
+
+
+def test_many_operations(store: AnyStore) -> None:
+    """A hundred are taken, on a list beyond one item too."""
+    operations = [{"do": "push", "key": "list", "item": [number, "x" * 90]} for number in range(100)]
+    for _ in range(2):
+        assert [each["length"] for each in store.apply(operations, token="t")] == list(range(1, 101))
+    assert store.get("list") == [operation["item"] for operation in operations]
+
+
+PUSH: dict[str, Any] = {"do": "push", "key": "list", "item": 1}
+BAD: dict[str, tuple[Any, type[Exception], int | None, str]] = {
+    "no list": ({"do": "get"}, InvalidRequestError, None, "operations must be a list; got a dict"),
+    "text": ("get", InvalidRequestError, None, "operations must be a list; got a str"),
+    "none": ([], InvalidRequestError, None, "operations must be a list of 1 to 100; got 0"),
+    "101": ([PUSH] * 101, InvalidRequestError, None, "operations must be a list of 1 to 100; got 101"),
+    "no object": ([PUSH, "push"], InvalidRequestError, 1, r"^operations\[1\]: .* must be an object; got a str"),
+    "no do": ([PUSH, {"key": "k"}], InvalidRequestError, 1, r"^operations\[1\]: do must be one of get, .*; got null"),
+    "an unknown do": ([PUSH, {"do": "pop", "key": "k"}], InvalidRequestError, 1, "got 'pop'"),
+    "a wrong do": ([PUSH, {"do": ["get"], "key": "k"}], InvalidRequestError, 1, "got a list"),
+    "no key": ([PUSH, {"do": "get"}], InvalidRequestError, 1, r"must be \{do: get, key, limit\?, start\?\}; got"),
+    "no value": ([PUSH, {"do": "set", "key": "k"}], InvalidRequestError, 1, "got the fields do, key"),
+    "item and items": ([PUSH, PUSH | {"items": [1]}], InvalidRequestError, 1, "got the fields do, key, item, items"),
+    "a field of another": ([PUSH, {"do": "get", "key": "k", "delta": 1}], InvalidRequestError, 1, "field 'delta'"),
+    "a token of its own": ([PUSH, PUSH | {"token": "u"}], InvalidRequestError, 1, "unknown field 'token'"),
+    "a run id": ([PUSH, PUSH | {"runId": "u"}], InvalidRequestError, 1, "unknown field 'runId'"),
+    "null": ([PUSH, {"do": "get", "key": "k", "start": None}], InvalidRequestError, 1, "start is null"),
+    "a bad key": ([PUSH, {"do": "get", "key": ""}], InvalidKeyError, 1, "key must be a string .*; got an empty string"),
+    "a bad start": ([PUSH, {"do": "get", "key": "k", "start": -1}], InvalidRequestError, 1, "start must be"),
+    "a bad delta": ([PUSH, {"do": "increment", "key": "k", "delta": "1"}], InvalidValueError, 1, "delta must be"),
+    "a bad item": ([PUSH, PUSH | {"item": {1}}], InvalidValueError, 1, "item must be"),
+    "bad items": ([PUSH, {"do": "push", "key": "k", "items": "ab"}], InvalidRequestError, 1, "items must be a list"),
+    "a large value": ([PUSH, {"do": "set", "key": "k", "value": "x" * 70_000}], ValueTooLargeError, 1, "value must"),
+    "a bad ifAbsent": ([PUSH, {"do": "set", "key": "k", "value": 1, "ifAbsent": 1}], InvalidRequestError, 1, "ifAbs"),
+    "a set of what it pushes to": ([PUSH, {"do": "set", "key": "list", "value": 1}], InvalidRequestError, 1, "not set"),
+    "a delete of what it pushes to": ([{"do": "delete", "key": "list"}, PUSH], InvalidRequestError, 0, "not delete"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("operations", "error", "index", "said"), BAD.values(), ids=BAD.keys())
+def test_a_bad_operation(  # noqa: PLR0913, PLR0917 what is wrong and what comes of it
+    place: Place, run_id: str, operations: Any, error: type[InvalidRequestError], index: int | None, said: str
+) -> None:
+    """It is refused with its index before anything is sent."""
+    with pytest.raises(error, match=said) as caught:
+        place.store(run_id).apply(operations, token="t")
+    assert type(caught.value) is error
+    assert (caught.value.index, caught.value.operation) == (index, "apply")
+    assert place.items(run_id) == []
+
+
+@pytest.mark.parametrize(
+    ("token", "got"), [(None, "null"), ("", "an empty string"), (7, "int"), ("x" * 257, "257 bytes")]
+)
+def test_a_bad_token(place: Place, run_id: str, token: Any, got: str) -> None:
+    """An addition needs a token; nothing is written without one."""
+    for addition in (PUSH, {"do": "increment", "key": "n"}):
+        with pytest.raises(InvalidTokenError, match=f"token must be .*; got {got}") as caught:
+            place.store(run_id).apply([{"do": "set", "key": "k", "value": 1}, addition], token=token)
+        assert caught.value.index == (1 if token is None else None)
+    assert place.items(run_id) == []
+
+
+def test_it_costs_what_its_operations_cost(priced: TablePlace, run_id: str) -> None:
+    """A push and an increment are two requests."""
+    store = priced.store(run_id)
+    store.apply(BRANCH[:2], token="t")
+    assert store.requests == 2
