@@ -1,7 +1,5 @@
 """start_execution: one run for each key, and clear errors before anything is sent."""
 
-
-
 from __future__ import annotations
 
 import json
