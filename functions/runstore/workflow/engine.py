@@ -27,6 +27,7 @@ from runstore.workflow.errors import (
     WaitEndedError,
 )
 from runstore.workflow.failures import Failure, caught_failure
+from runstore.workflow.metrics import Counts, count_failure
 from runstore.workflow.records import Attempt, Outcome
 from runstore.workflow.schedule import Limits, Schedule
 from runstore.workflow.stepstore import StepStore
@@ -61,6 +62,7 @@ class Engine:
     logger: StepLogger
     now: Callable[[], float] = time.time
     time_left: Callable[[], float] | None = None
+    counts: Counts = field(default_factory=Counts)
     branches: Branches = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +78,8 @@ class Engine:
 
     def begin(self, event: Event) -> State:
         """Return the branches of an execution."""
+        if event.child is None:
+            self.counts["Runs"] += 1
         return self.branches.begin(event, self.table)
 
     # ------------------------------------------------------------------ Step
@@ -129,11 +133,13 @@ class Engine:
         else:
             store = StepStore(self.store, step["id"])
             api = StepApi(store, schedule, step_id=step["id"], attempt=step["attempt"], logger=self.logger)
+            self.counts["Attempts"] += 1
             failure = run_step(self.workflow, step["action"], self._data(step["input"]), run.headers, api)
         if failure is not None:
             return self._failed_attempt(step | {"began": began}, failure, run, generation)
         ids = machine.scheduled_ids(step["id"], len(schedule.steps), joined=schedule.joined is not None)
         ids.append(machine.following_id(step["id"]))
+        self.counts["Steps"] += 1
         outcome = self.records.record_success(step["id"], attempt, self.now(), schedule, ids)
         return self.branches.after(step, outcome, run, generation)
 
@@ -163,6 +169,7 @@ class Engine:
 
     def _failed_attempt(self, step: State, failure: Failure, run: Run, generation: int, *, attempts: int = -1) -> State:
         """Return another attempt, or what follows the last one. `attempts`: how many there were, if not this one's."""
+        count_failure(self.counts, failure)
         options = self.definition.steps.get(step["action"])
         number = step["attempt"] if attempts < 0 else attempts
         attempt = Attempt(step["action"], number, step.get("began") or self.now(), failure)
@@ -173,6 +180,7 @@ class Engine:
             error = [failure.name, failure.message[:_MAX_REMEMBERED]]
             again = {"attempt": step["attempt"] + 1, "at": at, "began": attempt.began, "error": error}
             return self.branches.go_on(step | again, run, generation)
+        self.counts["StepFailures"] += 1
         if options is not None and options.on_failure is not None:
             outcome: Outcome | None = self.records.record_failure(step["id"], attempt, self.now(), options.on_failure)
         else:
@@ -232,6 +240,7 @@ class Engine:
 
     def _error_hook(self, failure: StepFailure) -> None:
         if self.records.begin_hook(ERROR_HOOK, *self._owner()).mine:
+            self.counts["FailedRuns"] += 1
             error_hook(self.workflow, failure, StepStore(self.store, ERROR_HOOK), self.logger)
 
     # ------------------------------------------------------------------ waits for events

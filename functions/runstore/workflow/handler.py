@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from runstore.aws_lambda import startup
 from runstore.aws_lambda.context import limited, time_left
+from runstore.aws_lambda.tracing import annotated
 from runstore.errors import ConfigurationError, IncompleteCompletionError, TransientError
 from runstore.lifecycle import completion
 from runstore.settings import Settings
 from runstore.store import RunStore, table_of
+from runstore.workflow import metrics
 from runstore.workflow.engine import Engine
 from runstore.workflow.errors import HookRunningError, StepFailure, WorkflowUnavailableError
 from runstore.workflow.events import Event, parse
@@ -50,15 +52,20 @@ def make_handler(
         store = RunStore(request.run_id, client=client, settings=settings)
         table, remaining = table_of(store), time_left(context)
         engine = Engine(workflow, store, table, Records(table), settings, logger, now, remaining)
+        annotations = {"run_id": request.run_id, "task": request.task, **_step_of(request)}
         try:
-            with limited(context):
+            with limited(context), annotated(workflow.__name__, annotations):
                 if request.task == "complete":
-                    return {"deleted": completion.complete(table, remaining)}
+                    deleted = completion.complete(table, remaining)
+                    engine.counts["CompletedRuns"] += 1
+                    return {"deleted": deleted}
                 answer = _ANSWERS[request.task](engine, request)
         except (IncompleteCompletionError, HookRunningError):
             raise
         except TransientError as failure:
             raise WorkflowUnavailableError(str(failure)) from failure
+        finally:
+            metrics.write(engine.counts, workflow.__name__)
         if isinstance(answer, (Failure, StepFailure)):
             raise _exception(answer)
         return answer
