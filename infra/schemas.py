@@ -91,8 +91,11 @@ SPECIAL: Final[dict[tuple[str, str], Schema]] = {
 _CHANGE: Final[Schema] = {
     "type": "object",
     "description": "EventBridge's event of a state machine: see Step Functions' documentation",
-    "required": ["detail-type", "detail"],
+    "required": ["source", "account", "region", "detail-type", "detail"],
     "properties": {
+        "source": {"const": "aws.states"},
+        "account": {"type": "string", "description": "that of the execution, and of the function"},
+        "region": {"type": "string", "description": "that of the execution, and of the function"},
         "detail-type": {"const": "Step Functions Execution Status Change"},
         "detail": {
             "type": "object",
@@ -100,7 +103,12 @@ _CHANGE: Final[Schema] = {
             "properties": {
                 "executionArn": _text(1_024),
                 "status": {"type": "string"},
-                "redriveCount": {"type": ["integer", "null"], "minimum": 0, "maximum": 1_000_000},
+                "redriveCount": {
+                    "type": ["integer", "string", "null"],
+                    "minimum": 0,
+                    "maximum": 1_000_000,
+                    "description": "a number, or its text, as an input transformer makes it",
+                },
             },
         },
     },

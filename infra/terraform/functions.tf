@@ -16,6 +16,10 @@ locals {
       description = "Reads a key of a run, or a range of a list"
       actions     = ["dynamodb:GetItem", "dynamodb:Query"]
     }
+    get-values = {
+      description = "Reads the keys of a run, or those that begin with a prefix"
+      actions     = ["dynamodb:Query"]
+    }
     set-value = {
       description = "Replaces the value of a key of a run"
       actions     = ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
@@ -32,6 +36,14 @@ locals {
       description = "Removes a key of a run"
       actions     = ["dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:UpdateItem"]
     }
+    apply-operations = {
+      description = "Does several operations on a run, in order"
+      actions     = local.append_actions
+    }
+    send-event = {
+      description = "Sends an event to a workflow that waits for it"
+      actions     = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"]
+    }
     complete-run = {
       description = "Deletes every item of a run; the completion state of a workflow calls it"
       actions     = ["dynamodb:Query", "dynamodb:BatchWriteItem"]
@@ -41,6 +53,8 @@ locals {
   workflows = {
     send-email-workflow = "Runs the steps of the example workflow that sends an email"
     order-workflow      = "Runs the steps of the example workflow that processes an order"
+    approval-workflow   = "Runs the steps of the example workflow that waits for the answer of a person"
+    import-workflow     = "Runs the steps of the example workflow that imports rows in parallel"
   }
 
   functions = merge(
@@ -132,6 +146,12 @@ resource "aws_iam_role_policy" "function" {
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
           Resource = "${aws_cloudwatch_log_group.function[each.key].arn}:*"
         },
+      ],
+      each.key != "send-event" ? [] : [
+        for machines in concat(
+          ["${local.prefix}:states:${local.here}:stateMachine:${var.name}-approval-workflow"],
+          length(var.state_machine_arns) == 0 ? [] : [var.state_machine_arns],
+        ) : { Effect = "Allow", Action = "states:SendTaskSuccess", Resource = machines }
       ],
       each.key != "retire-run" ? [] : [
         { Effect = "Allow", Action = "sqs:SendMessage", Resource = aws_sqs_queue.dead_letters.arn },

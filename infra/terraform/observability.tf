@@ -42,6 +42,14 @@ locals {
       description = "A function of the run store used more than three quarters of its time-out"
       namespace   = var.metrics_namespace, name = "SlowInvocations", dimensions = local.service
     }
+    FailedRuns = {
+      description = "Runs of workflow classes have failed"
+      namespace   = var.metrics_namespace, name = "FailedRuns", dimensions = local.service
+    }
+    StepTimeouts = {
+      description = "Steps of workflow classes ran out of time"
+      namespace   = var.metrics_namespace, name = "StepTimeouts", dimensions = local.service
+    }
     DeadLetters = {
       description = "retire_run did not handle the end of an execution"
       namespace   = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", statistic = "Maximum"
@@ -114,10 +122,13 @@ resource "aws_cloudwatch_dashboard" "operations" {
     Table            = aws_dynamodb_table.runs.name
     DeadLetters      = aws_sqs_queue.dead_letters.name
     GetValue         = local.function_names["get_value"]
+    GetValues        = local.function_names["get_values"]
     SetValue         = local.function_names["set_value"]
     PushItem         = local.function_names["push_item"]
     IncrementCounter = local.function_names["increment_counter"]
     DeleteKey        = local.function_names["delete_key"]
+    ApplyOperations  = local.function_names["apply_operations"]
+    SendEvent        = local.function_names["send_event"]
     CompleteRun      = local.function_names["complete_run"]
     RetireRun        = local.function_names["retire_run"]
   })

@@ -23,7 +23,7 @@ output "layer_arn" {
 }
 
 output "function_arns" {
-  description = "What to invoke, by entry point: get_value, set_value, push_item, increment_counter, delete_key, complete_run, retire_run."
+  description = "What to invoke, by entry point: get_value, get_values, set_value, push_item, increment_counter, delete_key, apply_operations, send_event, complete_run, retire_run."
   value       = { for name, arn in local.arns : replace(name, "-", "_") => arn if !contains(keys(local.workflows), name) }
 }
 
@@ -38,6 +38,6 @@ output "dead_letter_queue_arn" {
 }
 
 output "state_machine_arns" {
-  description = "The example state machines by name: order_fanout, counter_jsonata, send_email_workflow, order_workflow."
+  description = "The example state machines by name: order_fanout, counter_jsonata, send_email_workflow, order_workflow, approval_workflow, import_workflow."
   value       = { for name, machine in aws_sfn_state_machine.example : replace(name, "-", "_") => machine.arn }
 }

@@ -6,13 +6,13 @@ locals {
   placeholders = {
     SetValueArn         = local.arns["set-value"]
     GetValueArn         = local.arns["get-value"]
-    PushItemArn         = local.arns["push-item"]
+    ApplyOperationsArn  = local.arns["apply-operations"]
     IncrementCounterArn = local.arns["increment-counter"]
     CompleteRunArn      = local.arns["complete-run"]
   }
 
   calls = {
-    order-fanout    = ["set-value", "get-value", "push-item", "increment-counter", "complete-run"]
+    order-fanout    = ["set-value", "get-value", "apply-operations", "complete-run"]
     counter-jsonata = ["increment-counter", "get-value", "complete-run"]
   }
 

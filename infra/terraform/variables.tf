@@ -150,7 +150,7 @@ variable "retirement_rule_prefix" {
 }
 
 variable "example_state_machines" {
-  description = "Deploy the four example state machines, and the two functions that run workflow classes."
+  description = "Deploy the example state machines, and the functions that run the example workflow classes."
   type        = bool
   default     = true
   nullable    = false
@@ -381,7 +381,7 @@ variable "metrics_namespace" {
 }
 
 variable "alarms" {
-  description = "Create the alarms that docs/operations.md explains; they cost about 2.00 US dollars a month. Without alarm_topic_arn they tell nobody."
+  description = "Create the alarms that docs/operations.md explains; they cost about 2.80 US dollars a month. Without alarm_topic_arn they tell nobody."
   type        = bool
   default     = false
   nullable    = false

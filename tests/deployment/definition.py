@@ -51,7 +51,7 @@ class Definition:
         """Return the outputs whose conditions hold."""
         return {
             key: self.resolved(each["Value"])
-            for key, each in self._template["Outputs"].items()
+            for key, each in self._template.get("Outputs", {}).items()
             if "Condition" not in each or self._holds(each["Condition"])
         }
 

@@ -10,10 +10,11 @@ from typing import Any
 from tests.deployment.definition import ACCOUNT, REGION
 from tests.deployment.sam_parts import Part, statements_of
 
-WORKFLOWS = ("send-email-workflow", "order-workflow")
+WORKFLOWS = ("send-email-workflow", "order-workflow", "approval-workflow", "import-workflow")
 MACHINES = ("order-fanout", "counter-jsonata", *WORKFLOWS)
 FUNCTIONS = (
-    *("get-value", "set-value", "push-item", "increment-counter", "delete-key", "complete-run", "retire-run"),
+    *("get-value", "get-values", "set-value", "push-item", "increment-counter", "delete-key"),
+    *("apply-operations", "send-event", "complete-run", "retire-run"),
     *WORKFLOWS,
 )
 DOCUMENTS = ("policy", "assume_role_policy", "definition", "event_pattern", "dashboard_body")  # JSON within JSON

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import retire_run
 from runstore import InvalidRunIdError, RunStore, Settings
 from tests.deployment.definition import Definition
 from tests.deployment.test_privileges import HANDLERS, RUN, Recorder, exercise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.backends import Backend
 
@@ -90,12 +89,16 @@ def test_a_function_refuses_a_run_of_another_prefix(
     recorder = Recorder(dynamodb_local_backend, monkeypatch)
     environment = Definition("stack", {"RunIdPrefixes": f"{MACHINE}2:,batch/"}).resources[function]["Environment"]
     monkeypatch.setenv("RUNSTORE_RUN_ID_PREFIXES", environment["Variables"]["RUNSTORE_RUN_ID_PREFIXES"])
-    more: dict[str, Any] = {"SetValue": {"value": 1}, "PushItem": {"item": 1}}.get(function, {})
-    key = {} if function == "CompleteRun" else {"key": "key"}
-    is_retirement = HANDLERS[function] is retire_run.handler
-    invoke = (
-        partial(recorder.retire, "FAILED", "30") if is_retirement else partial(recorder.call, function, **key, **more)
-    )
+    calls: dict[str, Callable[[], Any]] = {
+        "SetValue": partial(recorder.call, function, key="key", value=1),
+        "PushItem": partial(recorder.call, function, key="key", item=1),
+        "GetValues": partial(recorder.call, function),
+        "ApplyOperations": partial(recorder.call, function, operations=[{"do": "get", "key": "key"}]),
+        "CompleteRun": partial(recorder.call, function),
+        "RetireRun": partial(recorder.retire, "FAILED", "30"),
+        "SendEvent": recorder.send_event,
+    }
+    invoke = calls.get(function) or partial(recorder.call, function, key="key")
     with pytest.raises(InvalidRunIdError, match=r"runId must begin with 'arn:.*' or 'batch/', as RUNSTORE_RUN_ID"):
         invoke()
     assert recorder.requests == []

@@ -7,25 +7,36 @@ from typing import Any
 
 import pytest
 
+import apply_operations
 import complete_run
 import delete_key
 import get_value
+import get_values
 import increment_counter
 import push_item
 import retire_run
+import send_event
 import set_value
 from runstore import RunStore, Settings
 from runstore.dynamodb import defaults
+from runstore.store import table_of
+from runstore.workflow.proofs import event_token
+from runstore.workflow.records import Records
+from runstore.workflow.run_record import Run
+from runstore.workflow.waits import WaitRecords
 from tests.backends import Backend
 from tests.deployment.definition import Definition
 
 RUN = "arn:aws:states:eu-central-1:123456789012:execution:m:least-privilege"
 HANDLERS: dict[str, Callable[..., Any]] = {
     "GetValue": get_value.handler,
+    "GetValues": get_values.handler,
     "SetValue": set_value.handler,
     "PushItem": push_item.handler,
     "IncrementCounter": increment_counter.handler,
     "DeleteKey": delete_key.handler,
+    "ApplyOperations": apply_operations.handler,
+    "SendEvent": send_event.handler,
     "CompleteRun": complete_run.handler,
     "RetireRun": retire_run.handler,
 }
@@ -89,6 +100,26 @@ class Recorder:
         finally:
             self._function = ""
 
+    def send_event(self) -> list[str]:
+        """Send an event to a wait of the run, and again; return which calls of Step Functions that took."""
+        table, calls = table_of(self.store), []
+        run = Run(None, time.time() + DAY, 0, "", "secret", None, -1, clearing=False)
+        Records(table).begin_run(run, "{}")
+        WaitRecords(table, "1", "decide").add_waiter("task", time.time() + DAY)
+
+        class StepFunctions:
+            def send_task_success(self, **_: Any) -> None:
+                calls.append("states:SendTaskSuccess")
+
+        self._patch.setattr("runstore.workflow.sending.step_functions", StepFunctions)
+        self._function = "SendEvent"
+        try:
+            for _ in range(2):
+                HANDLERS["SendEvent"]({"token": event_token("secret", RUN, "1", "decide"), "body": {"approved": True}})
+        finally:
+            self._function = ""
+        return calls
+
     def forget(self) -> None:
         """Start the functions as in a new process: they have cached no tails."""
         self._patch.setattr(defaults.process, "transport", defaults.transport_of(self._client))
@@ -144,10 +175,26 @@ def exercise(recorder: Recorder) -> None:
     recorder.call("SetValue", key="long", value=[BIG] * 20)  # a closed head, by a long list
     recorder.call("SetValue", key="long", value="short")  # a closed head, by a value
     recorder.call("SetValue", key="long", value=1)
+    recorder.call("SetValue", key="first", value=1, ifAbsent=True)
+    recorder.call("SetValue", key="first", value=2, ifAbsent=True)
+    recorder.call("GetValues")
     recorder.call("PushItem", key="other", items=[BIG] * 20)
     recorder.call("PushItem", key="other", item=1)
     recorder.call("DeleteKey", key="other")  # a closed head
     recorder.call("DeleteKey", key="long")  # an open head
+    for number, operations in enumerate(
+        (
+            [{"do": "push", "key": "list", "item": BIG}] * 40,
+            [{"do": "increment", "key": "n"}] * 60,
+            [{"do": "get", "key": "list"}, {"do": "get", "key": "n"}],
+            [{"do": "set", "key": "list", "value": [BIG] * 20}, {"do": "set", "key": "n", "value": 1}],
+            [{"do": "push", "key": "list", "item": 1}, {"do": "increment", "key": "n"}],
+            [{"do": "delete", "key": "list"}, {"do": "delete", "key": "n"}],
+        )
+    ):
+        recorder.forget()
+        recorder.call("ApplyOperations", operations=operations, token=f"apply-{number}")
+    recorder.send_event()
     for status, retention, redrives in (
         ("FAILED", "30", 0),
         ("RUNNING", "30", 1),
@@ -161,6 +208,31 @@ def exercise(recorder: Recorder) -> None:
         recorder.retire(status, retention, redrives)
     recorder.store.set("value", 1)
     recorder.call("CompleteRun")
+
+
+def test_an_operation_is_permitted_whatever_calls_it() -> None:
+    """apply_operations may do what the five functions may whose operations it does."""
+    roles = Definition("stack", {}).of("AWS::IAM::Role")
+    allowed = {name: set(_table_actions(roles[f"{name}Role"])) for name in HANDLERS}
+    five = ("GetValue", "SetValue", "PushItem", "IncrementCounter", "DeleteKey")
+    assert allowed["ApplyOperations"] == set().union(*(allowed[name] for name in five))
+
+
+def test_send_event_may_wake_a_branch_and_do_nothing_else(recorder: Recorder) -> None:
+    """Of Step Functions it calls what its role allows, on the state machines that wait."""
+    machine = "arn:aws:states:us-east-1:000000000000:stateMachine:mine"
+    role = Definition("stack", {"StateMachineArns": machine}).resources["SendEventRole"]
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"][2:]
+    assert {each["Action"] for each in statements} == set(recorder.send_event())
+    assert [each["Resource"] for each in statements] == [
+        "arn:aws:states:us-east-1:000000000000:stateMachine:stack-approval-workflow",
+        [machine],
+    ]
+
+
+def _table_actions(role: dict[str, Any]) -> list[str]:
+    actions: list[str] = role["Policies"][0]["PolicyDocument"]["Statement"][0]["Action"]
+    return actions
 
 
 def test_each_function_may_do_what_it_does_and_nothing_else(recorder: Recorder) -> None:

@@ -73,6 +73,16 @@ def test_every_function_has_an_event() -> None:
             {"customerId": "old", "results": ["first"], "processedCount": 1},
         ),
         ("delete_key", {"key": "customerId"}, {"results": ["first"], "processedCount": 1}),
+        (
+            "get_values",
+            {"values": {"customerId": "old", "results": ["first"], "processedCount": 1}},
+            {"customerId": "old", "results": ["first"], "processedCount": 1},
+        ),
+        (
+            "apply_operations",
+            {"results": [{"key": "results", "length": 2}, {"key": "processedCount", "value": 2}]},
+            {"customerId": "old", "results": ["first", {"id": 7, "status": "done"}], "processedCount": 2},
+        ),
         ("complete_run", {"runId": RUN, "deleted": 3}, {}),
         (
             "retire_run",

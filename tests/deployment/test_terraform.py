@@ -187,7 +187,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "state_machine_arns": ([f"{MACHINE}:live"], "without wildcards, version or alias"),
     "dynamodb_endpoint_url": ("http://dynamodb.example", "or an http URL of this machine"),
     "run_id_prefixes": (["orders-*"], "without wildcards"),
-    "subnet_ids": (["subnet-1"], "security_group_ids and subnet_ids need each other"),
+    "subnet_ids": (["10.0.0.0/24"], "subnet_ids must be ids of subnets"),
     "retire_run_concurrency": (0, "null or a whole number of at least 1"),
     "kms_key_arn": ("alias/mine", "kms_key_arn must be null or the ARN of a KMS key"),
     "log_retention_days": (2, "log_retention_days must be one of the periods"),
@@ -205,3 +205,9 @@ def test_snap_start_is_refused_for_a_python_without_it(deployed: Deployed) -> No
     """What no single variable shows is refused as well."""
     refusal = deployed.module.refusal(name=NAME, snap_start=True, python_runtime="python3.11")
     assert "snap_start needs python_runtime python3.12 or later" in refusal
+
+
+def test_subnets_without_security_groups_are_refused(deployed: Deployed) -> None:
+    """Lambda would refuse them only after much else had been deployed."""
+    refusal = deployed.module.refusal(name=NAME, subnet_ids=["subnet-1"])
+    assert "security_group_ids and subnet_ids need each other" in refusal

@@ -16,7 +16,7 @@ from tests.handlers.conftest import RUN, Call, Table
 ROOT = Path(__file__).parents[2]
 SCHEMAS = {name: Draft202012Validator(schema) for name, schema in schemas.schemas().items()}
 EVENTS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "tests" / "events").glob("*.json"))}
-OPERATIONS = sorted(EVENTS.keys() - {"retire_run"})
+OPERATIONS = sorted(EVENTS.keys() - {"retire_run", "send_event"})  # send_event: only a workflow makes its tokens
 
 # For each field what it may hold and what it may not; a field that is missing here fails the test that asks for it.
 GOOD: dict[str, list[Any]] = {
@@ -80,7 +80,7 @@ def test_each_function_has_schemas() -> None:
         Draft202012Validator.check_schema(schema)
 
 
-@pytest.mark.parametrize("function", EVENTS)
+@pytest.mark.parametrize("function", sorted(EVENTS.keys() - {"send_event"}))
 def test_the_sample_event_and_its_result(table: Table, call: Call, function: str) -> None:
     """The event that `sam local invoke` uses is one, and what the function returns is what the result's schema says."""
     del table
@@ -128,6 +128,8 @@ def test_the_schema_accepts_what_the_function_accepts(table: Table, call: Call, 
 @pytest.mark.parametrize(
     "change",
     [
+        {"source": "mine"},
+        {"account": 7},
         {"detail-type": "Another"},
         {"detail": None},
         {"detail": {"status": "FAILED"}},

@@ -74,7 +74,10 @@ def test_an_alarm_on_lambda_s_metrics_reads_every_function(name: str) -> None:
     assert sorted(functions) == sorted(FUNCTIONS)
 
 
-@pytest.mark.parametrize("name", ["DefectsAlarm", "SlowInvocationsAlarm", "IncompleteCompletionsAlarm"])
+@pytest.mark.parametrize(
+    "name",
+    ["DefectsAlarm", "SlowInvocationsAlarm", "IncompleteCompletionsAlarm", "FailedRunsAlarm", "StepTimeoutsAlarm"],
+)
 def test_an_alarm_on_our_metrics_reads_one_for_all_functions(name: str) -> None:
     """The functions count these for the service as a whole too."""
     assert ALARMS[name]["Namespace"] == {"Ref": "MetricsNamespace"}

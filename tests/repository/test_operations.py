@@ -10,12 +10,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "functions"
-PENDING = {"apply_operations", "get_values"}  # in the templates with the next change; then this set goes
-ENTRY_POINTS = sorted(
-    path.stem
-    for path in FUNCTIONS.glob("*.py")
-    if "runstore.aws_lambda" in path.read_text("utf-8") and path.stem not in PENDING
-)
+ENTRY_POINTS = sorted(path.stem for path in FUNCTIONS.glob("*.py") if "runstore.aws_lambda" in path.read_text("utf-8"))
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))
 
 

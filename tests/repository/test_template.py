@@ -16,7 +16,10 @@ RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 ALARMS: dict[str, Any] = yaml_parse((ROOT / "infra" / "alarms.yaml").read_text(encoding="utf-8"))
 NESTED: dict[str, Any] = yaml_parse((ROOT / "infra" / "examples.yaml").read_text(encoding="utf-8"))
 MAX_LINES = 900  # of the file that a user reads before deploying
-OPERATIONS = ["GetValue", "SetValue", "PushItem", "IncrementCounter", "DeleteKey", "CompleteRun", "RetireRun"]
+OPERATIONS = [
+    *("GetValue", "GetValues", "SetValue", "PushItem", "IncrementCounter", "DeleteKey", "ApplyOperations", "SendEvent"),
+    *("CompleteRun", "RetireRun"),
+]
 EXAMPLES = {"OrderFanout": "order_fanout", "CounterJsonata": "counter_jsonata"}
 TRANSIENT = {
     "ThrottledError",
@@ -92,7 +95,10 @@ def test_a_role_reaches_the_table_and_its_own_logs_only(name: str) -> None:
         {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["RetireRunDeadLetters", "Arn"]}},
         {"Fn::If": ["HasQueueKey", ANY, {"Ref": "AWS::NoValue"}]},
     ]
-    assert more == (queue if name == "RetireRun" else [])
+    if name == "SendEvent":
+        assert [each["Action"] for each in (more[0], more[1]["Fn::If"][1])] == ["states:SendTaskSuccess"] * 2
+    else:
+        assert more == (queue if name == "RetireRun" else [])
 
 
 def test_no_function_may_scan_or_do_everything() -> None:
@@ -140,7 +146,7 @@ def test_a_branch_changes_the_run_with_a_token_of_its_own(name: str) -> None:
     seen = 0
     for key, state in tasks(name).items():
         given = arguments(state)
-        if given["FunctionName"] in {"${PushItemArn}", "${IncrementCounterArn}"}:
+        if given["FunctionName"] in {"${PushItemArn}", "${IncrementCounterArn}", "${ApplyOperationsArn}"}:
             token = given["Payload"].get("token.$") or given["Payload"]["token"]
             assert "State.Name" in token, key
             assert "index" in token, key
@@ -185,7 +191,7 @@ def test_every_example_is_watched() -> None:
     machines = {key for key, each in NESTED["Resources"].items() if each["Type"] == "AWS::StepFunctions::StateMachine"}
     _, watched = NESTED["Outputs"]["StateMachineArns"]["Value"]["Fn::Join"]
     assert {each["Ref"] for each in watched} == machines
-    for name in machines:
+    for name in sorted(machines):
         assert TEMPLATE["Outputs"][f"{name}Arn"]["Value"] == {"Fn::GetAtt": ["Examples", f"Outputs.{name}Arn"]}
 
 
