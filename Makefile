@@ -75,6 +75,11 @@ test-terraform: $(STAMP) ## Deploy the Terraform module to a local stack, and co
 test-lowest: $(LOWEST_STAMP) ## Run the contract and handler tests with the oldest dependencies that are allowed
 	@.venv-lowest/bin/python -m pytest -n $(WORKERS) tests/contract tests/handlers $(PYTEST_ARGS)
 
+.PHONY: test-aws
+test-aws: $(STAMP) $(SAM_STAMP) ## Settle on AWS what no emulator can show (STACK=name, BUDGET=1.00, ONLY='claim claim', ENDPOINT=local)
+	@$(BIN)/python -m tests.aws $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) \
+	  $(if $(BUDGET),--budget $(BUDGET)) $(if $(REGION),--region $(REGION)) $(if $(ONLY),--only $(ONLY))
+
 # Whose figures are published; the long forms of other tests run after them.
 PROOFS := tests/simulation tests/concurrency tests/faults tests/properties tests/e2e/test_killed_workers.py
 

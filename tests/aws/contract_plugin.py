@@ -1,0 +1,55 @@
+"""A pytest plugin that runs the contract suite on one table, over one transport: `-p tests.aws.contract_plugin`.
+
+CONTRACT_TARGET is a JSON document with `table`, `transport`, `known_as` (whose known differences hold) and
+`environment`, the variables that reach the table. They are set late, as tests/conftest.py clears them first.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from runstore.dynamodb.defaults import new_client
+from runstore.dynamodb.direct import DirectTransport
+from tests.contract import places
+
+if TYPE_CHECKING:
+    import pytest
+
+    from runstore import RunStore
+
+TARGET: dict[str, Any] = json.loads(os.environ["CONTRACT_TARGET"])
+
+
+@functools.cache
+def _client(number: int) -> Any:
+    """Return a client or transport of its own for each of a few writers; number 0 reads what is stored."""
+    os.environ.update(TARGET["environment"])
+    return DirectTransport() if TARGET["transport"] == "direct" and number else new_client()
+
+
+class TargetPlace(places.TablePlace):
+    """The table, over the transport that is asked for."""
+
+    def client(self) -> Any:
+        """Return what no other store of this test uses."""
+        self._made += 1
+        return _client(self._made)
+
+    def store(self, run_id: str, **settings: Any) -> RunStore:
+        """Return a store with a client of its own."""
+        store: RunStore = super().store(run_id, **settings)
+        return store
+
+
+def _place(_request: pytest.FixtureRequest) -> TargetPlace:
+    return TargetPlace(TARGET["table"], _client)
+
+
+places.IMPLEMENTATIONS.clear()
+places.IMPLEMENTATIONS[TARGET["known_as"]] = _place
+# The suite asks for the names when it is collected.
+for name in ("TABLES", "PRICED"):
+    setattr(places, name, (TARGET["known_as"],))
