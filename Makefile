@@ -75,6 +75,10 @@ test-terraform: $(STAMP) ## Deploy the Terraform module to a local stack, and co
 test-lowest: $(LOWEST_STAMP) ## Run the contract and handler tests with the oldest dependencies that are allowed
 	@.venv-lowest/bin/python -m pytest -n $(WORKERS) tests/contract tests/handlers $(PYTEST_ARGS)
 
+.PHONY: test-cdk
+test-cdk: $(STAMP) .venv-cdk/installed ## Synthesise the CDK app of docs/cdk.md (installs 463 MB; needs Node)
+	@$(BIN)/python -m pytest -m cdk $(PYTEST_ARGS)
+
 .PHONY: test-aws
 test-aws: $(STAMP) $(SAM_STAMP) ## Settle on AWS what no emulator can show (STACK=name, BUDGET=1.00, ONLY='claim claim', ENDPOINT=local)
 	@$(BIN)/python -m tests.aws $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) \
@@ -147,13 +151,14 @@ lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: wi
 	$(UV_COMPILE) --group lambda -c requirements-dev.lock -o requirements-lambda.lock
 	$(UV_COMPILE) --group pip -o requirements-pip.lock
 	$(UV_COMPILE) --group uv -o requirements-uv.lock
+	$(UV_COMPILE) --group cdk -o requirements-cdk.lock
 	@rm -f requirements-lowest.lock  # uv prefers what a lock holds to what is oldest
 	$(UV_COMPILE) pyproject.toml --all-extras --group lowest --resolution lowest-direct -o requirements-lowest.lock
 	$(UV_COMPILE) pyproject.toml --extra handlers -c requirements-dev.lock $(NOT_BUNDLED) -o functions/requirements.txt
 
 .PHONY: build
 build: $(BUILD_STAMP) ## Build the wheel, and the zip archives that Terraform deploys, into dist/
-	@rm -rf dist
+	@rm -f dist/*.whl dist/*.tar.gz dist/*.zip dist/SHA256SUMS
 	$(BUILD_VENV)/bin/hatchling build
 	$(BUILD_VENV)/bin/python -m infra.package dist
 

@@ -25,6 +25,10 @@ class RefutedError(Exception):
     """The claim does not hold; the message says what was seen."""
 
 
+class CannotSettleError(Exception):
+    """The claim cannot be settled on this machine; the message says why."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """Something that the documents say about AWS.
@@ -74,6 +78,8 @@ def _settle(claim: Claim, deployment: Deployment) -> Verdict:
         return Verdict(claim, CONFIRMED, claim.check(deployment))
     except RefutedError as refuted:
         return Verdict(claim, REFUTED, str(refuted))
+    except CannotSettleError as missing:
+        return Verdict(claim, NOT_EXERCISABLE, str(missing))
     except Exception as error:  # noqa: BLE001 one broken check must not hide the others' results
         traceback.print_exc(file=sys.stderr)
         return Verdict(claim, FAILED, f"{type(error).__name__}: {error}".splitlines()[0][:300])

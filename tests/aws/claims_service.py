@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from samtranslator.yaml_helper import yaml_parse
 
+from infra.local.interpreters import OWN_RUNTIME
 from runstore import RunStore
-from tests.aws.claims import Claim
+from tests.aws.claims import CannotSettleError, Claim
 from tests.aws.claims_workflows import expect, run_trial
 from tests.aws.cost import Usage
 from tests.aws.stacks import ROOT
@@ -244,6 +245,8 @@ def _key(deployment: Deployment) -> str:
 
 def _snapstart(deployment: Deployment) -> str:
     """Measure cold starts without and with SnapStart, from the lines that Lambda adds to the log."""
+    if OWN_RUNTIME == "python3.11":
+        raise CannotSettleError("SnapStart needs Python 3.12 or later: make test-aws PYTHON=python3.13 VENV=.venv-3.13")
     before = _cold_start(deployment, "Init Duration")
     deployment.deploy_store(SnapStartRelease="test")
     after = _cold_start(deployment, "Restore Duration")
@@ -281,7 +284,6 @@ def _expiry(deployment: Deployment) -> str:
     return f"expiry is on, by the attribute {ttl['AttributeName']} that items have"
 
 
-LOCAL_IAM: Final = "the emulator evaluates policies by itself; whether AWS agrees is the question"
 LOCAL_METRICS: Final = "the emulator makes no metrics of log lines"
 UPDATED: Final = "the stack would have to be deployed with other parameters"
 NAMED: Final = "its alarms and its namespace may be set in another way"
@@ -291,7 +293,6 @@ CLAIMS: Final = [
         "permissions",
         "IAM allows each function what the template lists, and nothing else",
         _permissions,
-        local=LOCAL_IAM,
     ),
     Claim(
         "error-names", "Step Functions names ends of functions as the Retry lists expect", _error_names, Usage(12, 4)

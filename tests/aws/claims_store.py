@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.aws.stacks import Deployment
 
 FUNCTIONS: Final = ("get_value", "set_value", "push_item", "increment_counter", "delete_key", "complete_run")
+CONTRACT: Final = "tests/aws/functions_contract.py"
 MANY: Final = Usage(writes=40_000, reads=40_000)
 
 
@@ -57,7 +58,13 @@ def _contract_direct(deployment: Deployment) -> str:
 
 
 def _through_functions(deployment: Deployment) -> str:
-    return _pytest(deployment, "functions", "tests/aws/functions_contract.py")
+    return _contract_of_functions(deployment)
+
+
+def _contract_of_functions(deployment: Deployment) -> str:
+    known = ["--deselect", f"{CONTRACT}::TestCounters::test_a_counter_is_exact_to_38_digits"]
+    said = _pytest(deployment, "functions", CONTRACT, *(known if deployment.is_local else []))
+    return f"{said}; without the counter of 38 digits, which the emulator rounds" if deployment.is_local else said
 
 
 def _through_functions_boto3(deployment: Deployment) -> str:
@@ -71,7 +78,7 @@ def _through_functions_boto3(deployment: Deployment) -> str:
             variables = functions.get_function_configuration(FunctionName=arn)["Environment"]["Variables"]
             changed.append((arn, variables))
             _set_environment(functions, arn, variables | {"RUNSTORE_TRANSPORT": "boto3"})
-        return _pytest(deployment, "functions", "tests/aws/functions_contract.py")
+        return _contract_of_functions(deployment)
     finally:
         for arn, variables in changed:
             _set_environment(functions, arn, variables)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DAY: Final = 86_400
 UNWATCHED: Final = "its rule does not watch the trials"
-NO_REDRIVE: Final = "the emulator has no RedriveExecution"
 
 
 def expect(condition: object, seen: object) -> None:
@@ -152,6 +151,34 @@ def _redrive_of_the_example(deployment: Deployment) -> str:
     return "an aborted order was redriven to its end"
 
 
+def _redrive_of_an_abort(deployment: Deployment) -> str:
+    stack, machine = deployment.stack, deployment.trials["TrialArn"]
+    client = stack.client("stepfunctions")
+    arn = _start(deployment, machine, {"data": {"kind": "join", "width": 50, "delay": 60}})
+    eventually(lambda: client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"][1:])
+    client.stop_execution(executionArn=arn)
+    expect(stack.wait(arn).status == "ABORTED", "it was not aborted")
+    client.redrive_execution(executionArn=arn)
+    done = stack.wait(arn)
+    expect(done.status == "SUCCEEDED" and done.output["joinedAfter"] == 50, done)
+    return "a run that was aborted with its children was redriven to its join"
+
+
+def _redrive_of_a_wait(deployment: Deployment) -> str:
+    stack = deployment.stack
+    client = stack.client("stepfunctions")
+    arn = _start(deployment, deployment.trials["TrialArn"], {"data": {"kind": "wait"}})
+    token = eventually(lambda: _store(deployment, arn).get("token"))
+    client.stop_execution(executionArn=arn)
+    expect(stack.wait(arn).status == "ABORTED", "it was not aborted")
+    clients = {"client": stack.client("dynamodb"), "stepfunctions": client}
+    sent = send_event(token, "sent while it was stopped", table_name=stack.table_name, **clients)
+    client.redrive_execution(executionArn=arn)
+    done = stack.wait(arn)
+    expect(sent["accepted"] and done.output == {"kind": "wait", "answer": "sent while it was stopped"}, (sent, done))
+    return "an event that came while the run was stopped was there after the redrive"
+
+
 CLAIMS: Final = [
     Claim(
         "order",
@@ -172,14 +199,23 @@ CLAIMS: Final = [
         adopted=UNWATCHED,
     ),
     Claim("abort", "Child executions end with an aborted run", _abort, Usage(300, 60, 300, 300), adopted=UNWATCHED),
+    Claim("redrive", "A failed run of a workflow class is redriven", _redrive, Usage(60, 15, 100, 100)),
     Claim(
-        "redrive", "A failed run of a workflow class is redriven", _redrive, Usage(60, 15, 100, 100), local=NO_REDRIVE
+        "redrive-abort",
+        "A run that was aborted with its children is redriven to its join",
+        _redrive_of_an_abort,
+        Usage(900, 200, 1_500, 1_500),
+    ),
+    Claim(
+        "redrive-wait",
+        "A waiting run is redriven, and an event sent meanwhile is kept",
+        _redrive_of_a_wait,
+        Usage(40, 10, 60, 60),
     ),
     Claim(
         "redrive-example",
         "An aborted order example is redriven",
         _redrive_of_the_example,
         Usage(100, 20, 50, 50),
-        local=NO_REDRIVE,
     ),
 ]

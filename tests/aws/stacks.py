@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
 TRIALS: Final = Path(__file__).parent / "trials.yaml"
+ENDPOINT: Final = "AWS_ENDPOINT_URL"  # set only to try this program's own deployment on an emulator
 PREFIX: Final = "runstore-test-"  # of every name that is made here, so that nothing else is ever removed
 
 
@@ -53,6 +54,7 @@ class AwsStack(LocalStack):
             "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
             "AWS_SESSION_TOKEN": frozen.token,
             "AWS_DEFAULT_REGION": self._session.region_name,
+            ENDPOINT: os.environ.get(ENDPOINT),
         }
         return {name: value for name, value in found.items() if value}
 
@@ -89,8 +91,9 @@ class Deployment:
             "StateMachineArns": self.arn_of_trial,
             "LogRetentionDays": "1",
             "Tracing": "Active",
-            "Alarms": "true",
+            "Alarms": "false" if ENDPOINT in os.environ else "true",  # an emulator refuses metric math
             "MetricsNamespace": self.name,
+            "PythonRuntime": OWN_RUNTIME,  # `sam build` needs the interpreter of the runtime, and this one is there
             **more,
         }
 
@@ -103,7 +106,7 @@ class Deployment:
         """Deploy what the claims need beside the store."""
         outputs = self.stack.outputs
         given = {name: outputs[name] for name in ("TableName", "TableArn", "TtlDays", "LayerArn")}
-        runtime = {"PythonRuntime": OWN_RUNTIME} if self.is_local else {}
+        runtime = {"PythonRuntime": OWN_RUNTIME}
         self.undo_later("the trials' stack", lambda: self.remove_stack(f"{self.name}-trials"))
         self.trials = self._sam(TRIALS, f"{self.name}-trials", {"Prefix": self.name, **given, **runtime})
 
@@ -191,7 +194,7 @@ class Deployment:
 def local_deployment(name: str) -> Deployment:
     """Start the local stack, whose template is the repository's, and name the trials beside it."""
     parameters = {"StateMachineArns": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}-trial"}
-    return Deployment(LocalStack.start(parameters=parameters), name, is_local=True)
+    return Deployment(LocalStack.start(parameters=parameters), name, is_local=True, store_name=LocalStack.name)
 
 
 def adopt(store_name: str, name: str, region: str | None) -> Deployment:
