@@ -130,10 +130,14 @@ class Deployment:
         """Delete a stack, the versions of its layer and the logs of its functions, and wait for the end."""
         self._check_name(name)
         formation, functions, logs = (self.stack.client(each) for each in ("cloudformation", "lambda", "logs"))
+        try:
+            resources = formation.describe_stack_resources(StackName=name)["StackResources"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return  # interrupted before it was made
+            raise
         layers = [
-            each["PhysicalResourceId"]
-            for each in formation.describe_stack_resources(StackName=name)["StackResources"]
-            if each["ResourceType"] == "AWS::Lambda::LayerVersion"
+            each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::Lambda::LayerVersion"
         ]
         formation.delete_stack(StackName=name)
         formation.get_waiter("stack_delete_complete").wait(
