@@ -135,9 +135,10 @@ class EntryPoint:
 
     def variants(self) -> Iterator[tuple[list[str], list[str]]]:
         """Yield the required and the optional fields of each variant of the event."""
-        assert isinstance(self._made_by, ast.Call)  # noqa: S101 maker has said so
-        for argument in self._made_by.args:
-            assert isinstance(argument, ast.Name)  # noqa: S101 entry points are written so
+        arguments = self._made_by.args if isinstance(self._made_by, ast.Call) else []
+        for argument in arguments:
+            if not isinstance(argument, ast.Name):
+                raise TypeError(f"entry_point of {self.name} must be given functions by their names")
             signature = self._functions[argument.id].args
             of_run = self.maker != "plain_entry_point"
             names = [each.arg for each in signature.args][int(of_run) :]
