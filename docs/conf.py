@@ -45,7 +45,7 @@ _INCLUDED: Final = {
     "CONTRIBUTING.md": "contributing",
     "SECURITY.md": "reporting",
 }
-_LINK: Final = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>(?!\w+:|#)[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+_LINK: Final = re.compile(r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?P<target>(?!\w+:|#)[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 
 
 def _rewritten(text: str, folder: Path) -> str:
@@ -57,6 +57,8 @@ def _rewritten(text: str, folder: Path) -> str:
         if not target.exists():
             return found[0]  # Sphinx reports it
         inside = target.relative_to(ROOT).as_posix()
+        if found["picture"]:
+            return f"![{found['text']}](/{target.relative_to(DOCS).as_posix()})"
         if inside in _INCLUDED:
             return f"[{found['text']}](/{_INCLUDED[inside]}.md{anchor})"
         if target.is_relative_to(DOCS) and target.suffix in {".md", ".png"}:

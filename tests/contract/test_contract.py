@@ -38,6 +38,18 @@ class TestTokens(_OnEveryPlace, contract.TokensContract):
     """Tokens."""
 
 
+class TestSetdefault(_OnEveryPlace, contract.SetdefaultContract):
+    """setdefault."""
+
+
+class TestBatches(_OnEveryPlace, contract.BatchesContract):
+    """apply."""
+
+
+class TestPrefixes(_OnEveryPlace, contract.PrefixesContract):
+    """Keys that begin with a prefix."""
+
+
 class TestRefusals(_OnEveryPlace, contract.RefusalsContract):
     """Refusals."""
 

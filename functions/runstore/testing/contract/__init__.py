@@ -19,24 +19,40 @@ Import one of the other classes to run a part of them.
 from __future__ import annotations
 
 from runstore.testing.contract.base import Contract
+from runstore.testing.contract.batches import BatchesContract
 from runstore.testing.contract.counters import CountersContract
 from runstore.testing.contract.lists import ListsContract
+from runstore.testing.contract.prefixes import PrefixesContract
 from runstore.testing.contract.refusals import RefusalsContract
 from runstore.testing.contract.runs import RunsContract
+from runstore.testing.contract.setdefault import SetdefaultContract
 from runstore.testing.contract.tokens import TokensContract
 from runstore.testing.contract.values import ValuesContract
 
 __all__ = [
+    "BatchesContract",
     "Contract",
     "CountersContract",
     "ListsContract",
+    "PrefixesContract",
     "RefusalsContract",
     "RunsContract",
+    "SetdefaultContract",
     "StoreContract",
     "TokensContract",
     "ValuesContract",
 ]
 
 
-class StoreContract(ValuesContract, ListsContract, CountersContract, TokensContract, RefusalsContract, RunsContract):
+class StoreContract(
+    ValuesContract,
+    ListsContract,
+    CountersContract,
+    TokensContract,
+    SetdefaultContract,
+    BatchesContract,
+    PrefixesContract,
+    RefusalsContract,
+    RunsContract,
+):
     """The whole contract."""
