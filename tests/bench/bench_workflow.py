@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -26,6 +26,32 @@ class _Idle(Workflow):
     def step(self, data: Any, _headers: Any, api: StepApi) -> None:
         if data["more"]:
             api.schedule_next_step(data["delay"], "step", {**data, "more": data["more"] - 1})
+
+
+class _Joining(Workflow):
+    """A fan-out and its join, which do nothing."""
+
+    def start(self, data: Any, _headers: Any, api: StepApi) -> None:
+        api.schedule_steps("step", [None] * data, delay=10)
+        api.join("step")
+
+    def step(self, _data: Any, _headers: Any, api: StepApi) -> None:
+        """Do nothing."""
+
+
+class _Waiting(Workflow):
+    """Waits for events side by side, or one after the other."""
+
+    tokens: ClassVar[list[str]] = []
+
+    def start(self, data: Any, _headers: Any, api: StepApi) -> None:
+        for _ in range(data["waits"]):
+            self.tokens.append(api.wait_for_event("step", data))
+
+    def step(self, data: Any, _headers: Any, api: StepApi) -> None:
+        if data["payload"]["more"]:
+            again = {**data["payload"], "more": data["payload"]["more"] - 1}
+            self.tokens.append(api.wait_for_event("step", again))
 
 
 class _Collecting(Workflow):
@@ -52,6 +78,13 @@ def measure(bench: Bench) -> Iterator[Row]:
         also = f"{len(wide.service.executions)} executions; the second 40 branches took {leaves}"
         yield Row.at_most(f"transitions a branch, {_BRANCHES:,} branches", average, 4.5, also=also)
         yield from _bounds(f"{_BRANCHES:,} branches", wide)
+        joined = Machine(_Joining, patch)
+        if joined.run(_BRANCHES).status != "SUCCEEDED":
+            raise RuntimeError("the joined run failed")
+        average = joined.service.transitions / _BRANCHES
+        yield Row.at_most(f"transitions a branch under a join, {_BRANCHES:,} branches", average, 4.5)
+        yield from _bounds(f"{_BRANCHES:,} branches under a join", joined)
+        yield from _waits(bench, patch)
         for delay in (0, 5):
             what = f"a chain of {_LINKS:,} with delays of {delay} s"
             near, far = _run(patch, more=100, delay=delay), _run(patch, more=300, delay=delay)
@@ -87,6 +120,47 @@ def _bounds(what: str, machine: Machine) -> Iterator[Row]:
     yield Row.at_most(f"bytes of any state, {what}", largest, _MOST_BYTES)
 
 
+def _waits(bench: Bench, patch: pytest.MonkeyPatch) -> Iterator[Row]:
+    chain = (_wait(patch, 1, 21).service.transitions - _wait(patch, 1, 1).service.transitions) / 20
+    yield Row.at_most("transitions of each further wait for an event, its step included", chain, 4)
+    fan = (_wait(patch, 40).service.transitions - _wait(patch, 30).service.transitions) / 10
+    yield Row.at_most("transitions of each wait in a fan-out of waits, its step included", fan, 4)
+    many = _wait(patch, 1_000)
+    average = many.service.transitions / 1_000
+    yield Row("transitions a wait, 1,000 waits at once", f"{average:.2f}", also="with all executions of the fan-out")
+    yield from _bounds("1,000 waits at once", many)
+    client, meter = bench.metered_client()
+    units: list[int] = []
+
+    def look(event: dict[str, Any]) -> None:
+        if event["do"] in {"step", "listen"}:
+            units.append(meter.read().write_units)
+
+    machine = Machine(_Waiting, patch, client=client, table_name=bench.table_name)
+    machine.inject = look
+    _send_all(machine, {"waits": 1, "more": 0})
+    # From the begin of the step that asks, its outcome included, to that of the step that goes on with the event.
+    also = "with a task token of 2,048 characters; of them 1 the outcome of the step that asks"
+    yield Row.at_most("write units of a wait, from asking to resuming", units[-1] - units[0], 4, also=also)
+
+
+def _wait(patch: pytest.MonkeyPatch, waits: int, more: int = 0) -> Machine:
+    return _send_all(Machine(_Waiting, patch), {"waits": waits, "more": more})
+
+
+def _send_all(machine: Machine, data: dict[str, int]) -> Machine:
+    """Run to the end, sending each event as soon as its branch waits."""
+    _Waiting.tokens.clear()
+    execution = machine.service.start({"data": data})
+    while execution.status == "RUNNING":
+        machine.loop.run(until=machine.loop.now + 5)
+        while _Waiting.tokens:
+            machine.send(_Waiting.tokens.pop())
+    if execution.status != "SUCCEEDED":
+        raise RuntimeError(execution.cause)
+    return machine
+
+
 def _write_units(bench: Bench, patch: pytest.MonkeyPatch) -> Iterator[Row]:
     client, meter = bench.metered_client()
     machine = Machine(_Idle, patch, client=client, table_name=bench.table_name)
@@ -97,7 +171,7 @@ def _write_units(bench: Bench, patch: pytest.MonkeyPatch) -> Iterator[Row]:
         if event["do"] == "complete":
             deleted.append(meter.read())
 
-    machine.meddle = look
+    machine.inject = look
     if machine.run({"branches": _METERED, "more": 0, "delay": 10}).status != "SUCCEEDED":
         raise RuntimeError("the metered run failed")
     steps = deleted[0] - before

@@ -96,7 +96,7 @@ def test_a_chain_of_60(trial: Machine) -> None:
 
 def test_a_step_that_fails_twice_succeeds_and_counts_once(trial: Machine) -> None:
     """The third attempt succeeds, and what all three pushed and counted is there once."""
-    execution = trial.run({"data": {"widths": [2], "leaf": "shaky"}})
+    execution = trial.run({"data": {"widths": [2], "leaf": "flaky"}})
     assert execution.status == "SUCCEEDED", execution.cause
     assert (len(execution.output["tries"]), execution.output["tried"]) == (2, 2)
 

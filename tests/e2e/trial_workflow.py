@@ -36,7 +36,7 @@ class TrialWorkflow(Workflow):
             api.schedule_next_step(0, "link", {"left": data["left"] - 1})
 
     @step(backoff=0.5)
-    def shaky(self, _data: Any, _headers: Any, api: StepApi) -> None:
+    def flaky(self, _data: Any, _headers: Any, api: StepApi) -> None:
         """Fail twice."""
         api.run_store.push("tries", api.step_id)
         api.run_store.increment("tried")

@@ -6,16 +6,16 @@ import pytest
 
 from tests.workflow.asking import Asking
 from tests.workflow.driver import Machine
-from tests.workflow.shaky import Shaky
+from tests.workflow.flaky import Flaky
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """The shaky workflow, deployed."""
-    monkeypatch.setattr(Shaky, "faults", Counter())
-    monkeypatch.setattr(Shaky, "error", ValueError)
-    monkeypatch.setattr(Shaky, "ran", [])
-    return Machine(Shaky, monkeypatch)
+    """The flaky workflow, deployed."""
+    monkeypatch.setattr(Flaky, "faults", Counter())
+    monkeypatch.setattr(Flaky, "error", ValueError)
+    monkeypatch.setattr(Flaky, "ran", [])
+    return Machine(Flaky, monkeypatch)
 
 
 @pytest.fixture

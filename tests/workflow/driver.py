@@ -27,7 +27,7 @@ from tests.workflow.stepfunctions.paths import StatesError
 
 ASL = Path(__file__).parents[2] / "functions" / "runstore" / "workflow" / "workflow.asl.json"
 BEGAN = 1_800_000_000.0  # epoch seconds: any moment will do
-Meddle = Callable[[dict[str, Any]], str | None]
+Inject = Callable[[dict[str, Any]], str | None]
 
 
 class OneAtATime(Direct):
@@ -46,7 +46,7 @@ class OneAtATime(Direct):
 class Machine:
     """A workflow class deployed: its state machine, its function, its table.
 
-    `meddle` may look at an event before the function gets it, and return the name of an error that the service has
+    `inject` may look at an event before the function gets it, and return the name of an error that the service has
     instead of an answer; with a leading "+" the function runs all the same, and only its answer is lost.
     """
 
@@ -68,12 +68,12 @@ class Machine:
         monkeypatch.setattr(clock, "now", lambda: int(self.loop.now))
         self._handler = make_handler(workflow, client=self.client, now=lambda: self.loop.now)
         self.service = StepFunctions(json.loads(ASL.read_text("utf-8")), self._invoke, self.loop)
-        self.meddle: Meddle = lambda event: None  # noqa: ARG005 an event is what it takes
+        self.inject: Inject = lambda event: None  # noqa: ARG005 an event is what it takes
         self.invocations: list[dict[str, Any]] = []
 
     def _invoke(self, event: dict[str, Any]) -> Any:
         self.invocations.append(event)
-        wanted = self.meddle(event)
+        wanted = self.inject(event)
         if wanted and not wanted.startswith("+"):
             raise StatesError(wanted, "injected")
         try:

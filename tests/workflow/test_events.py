@@ -21,7 +21,7 @@ from runstore.workflow import (
 )
 from tests.workflow.asking import Asking, begin, listening
 from tests.workflow.driver import BEGAN, Machine
-from tests.workflow.shaky import action_of
+from tests.workflow.flaky import action_of
 
 DAY = 86_400
 
@@ -70,12 +70,12 @@ def test_an_event_between_registration_and_answer_is_not_lost(asking: Machine) -
         Asking.tokens.clear()
         seen: list[str] = []
 
-        def meddle(event: dict[str, Any], seen: list[str] = seen, moment: int = moment) -> None:
+        def inject(event: dict[str, Any], seen: list[str] = seen, moment: int = moment) -> None:
             seen.append(event["do"])
             if len(seen) == moment and Asking.tokens:
                 asking.send(Asking.tokens[0], moment)
 
-        asking.meddle = meddle
+        asking.inject = inject
         before = asking.loop.now
         execution = asking.service.start({"data": {}})
         asking.loop.run(until=before + 30)
@@ -187,13 +187,13 @@ def test_every_registered_task_is_woken(asking: Machine) -> None:
     """A registration whose answer was lost is repeated with another task token; a duplicated child has its own."""
     lost: list[str] = []
 
-    def meddle(event: dict[str, Any]) -> str | None:
+    def inject(event: dict[str, Any]) -> str | None:
         if event["do"] == "listen" and len(lost) < 2:
             lost.append("+Lambda.ServiceException")
             return lost[-1]
         return None
 
-    asking.meddle = meddle
+    asking.inject = inject
     execution = begin(asking, waits=2)
     child = next(event["input"] for event in asking.invocations if event["do"] == "begin" and "child" in event["input"])
     twin = asking.service.start(child, name="runstore-child-twin")
@@ -209,7 +209,7 @@ def test_every_registered_task_is_woken(asking: Machine) -> None:
 
 def test_a_wait_whose_state_cannot_be_entered_is_tried_again_and_then_fails(asking: Machine) -> None:
     """A function that cannot register is an attempt that failed; in the end the action has failed."""
-    asking.meddle = lambda event: "Runtime.ExitError" if event["do"] == "listen" else None
+    asking.inject = lambda event: "Runtime.ExitError" if event["do"] == "listen" else None
     execution = begin(asking, until=600)
     assert execution.output["failures"][0]["error"]["name"] == "StepCrashedError"
 
@@ -231,14 +231,14 @@ def test_only_the_step_knows_its_wait(asking: Machine) -> None:
     """The attempt that runs after the event is repeated like any other, with the same event."""
     failures: list[str] = []
 
-    def meddle(event: dict[str, Any]) -> str | None:
+    def inject(event: dict[str, Any]) -> str | None:
         if action_of(event) == "answer" and event["state"]["next"]["do"] != "wait" and len(failures) < 2:
             failures.append("Runtime.ExitError")
             return failures[-1]
         return None
 
     execution = begin(asking)
-    asking.meddle = meddle
+    asking.inject = inject
     asking.send(Asking.tokens[0], json.loads("[1]"))
     asking.loop.run()
     assert execution.output == {"answers": [{"payload": {"n": 0}, "event": [1]}]}

@@ -17,8 +17,8 @@ from runstore import clock
 from runstore.testing import run_workflow
 from tests.simulation.client import NetworkError
 from tests.workflow.driver import Machine, OneAtATime
+from tests.workflow.flaky import Flaky
 from tests.workflow.forest import EVENT, Forest, run_with_events, tree
-from tests.workflow.shaky import Shaky
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,7 +101,7 @@ def check(monkeypatch: pytest.MonkeyPatch, fault: Fault, first: int, step: int) 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_a_request_changes_nothing(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever happens to a request: the same output, each step's effects once, and the hook has run."""
-    check(monkeypatch, fault, 1 + FAULTS.index(fault), 30)
+    check(monkeypatch, fault, 1 + FAULTS.index(fault), 60)
 
 
 @pytest.mark.prove
@@ -120,9 +120,9 @@ def test_a_hook_runs_once_whatever_happens_to_its_records(
     number = 0
     while True:
         number += 1
-        monkeypatch.setattr(Shaky, "ran", [])
-        monkeypatch.setattr(Shaky, "faults", Counter(a=9 if hook == "on_workflow_error" else 0))
-        machine = Machine(Shaky, monkeypatch, network=Faulty)
+        monkeypatch.setattr(Flaky, "ran", [])
+        monkeypatch.setattr(Flaky, "faults", Counter(a=9 if hook == "on_workflow_error" else 0))
+        machine = Machine(Flaky, monkeypatch, network=Faulty)
         network: Any = machine.network
 
         def begin(event: dict[str, Any], network: Any = network, number: int = number) -> None:
@@ -130,9 +130,9 @@ def test_a_hook_runs_once_whatever_happens_to_its_records(
             if event["do"] == task and not network.number:
                 network.number, network.fault = network.count + number, fault
 
-        machine.meddle = begin
+        machine.inject = begin
         execution = machine.run(["a"])
-        ran = [entry.split()[0] for entry in Shaky.ran if entry.startswith(("complete", "error"))]
+        ran = [entry.split()[0] for entry in Flaky.ran if entry.startswith(("complete", "error"))]
         assert len(ran) == 1, (number, ran)
         if hook == "on_workflow_error":
             assert execution.error == "ValueError"

@@ -26,7 +26,7 @@ from runstore.workflow import (
 from runstore.workflow.errors import HookRunningError
 from runstore.workflow.stepstore import StepStore
 from tests.workflow.driver import Machine
-from tests.workflow.shaky import Shaky, action_of
+from tests.workflow.flaky import Flaky, action_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def test_a_hook_that_is_still_running_keeps_the_state(machine: Machine, monkeypa
         seen.append("told to wait")
         return api.run_store.get("works")
 
-    monkeypatch.setattr(Shaky, "on_workflow_complete", slow)
+    monkeypatch.setattr(Flaky, "on_workflow_complete", slow)
     assert machine.run(["a"]).output == 1
     assert seen == ["told to wait"]
 
@@ -57,7 +57,7 @@ def test_a_hook_whose_first_invocation_was_killed_is_given_up(
     def killed(_self: object, _api: HookApi) -> Any:
         raise KeyboardInterrupt  # no Exception: nothing is recorded
 
-    monkeypatch.setattr(Shaky, "on_workflow_complete", killed)
+    monkeypatch.setattr(Flaky, "on_workflow_complete", killed)
     with pytest.raises(KeyboardInterrupt):
         machine.run(["a"])
     event = next(event for event in machine.invocations if event["do"] == "hook")
@@ -138,7 +138,7 @@ def test_a_zombies_success_counts_when_the_last_attempt_fails(attempts: int, mon
     machine = Machine(Zombie, monkeypatch)
     first: dict[str, Any] = {}
 
-    def meddle(event: dict[str, Any]) -> str | None:
+    def inject(event: dict[str, Any]) -> str | None:
         if action_of(event) != "work":
             return None
         if not first:
@@ -149,26 +149,26 @@ def test_a_zombies_success_counts_when_the_last_attempt_fails(attempts: int, mon
             else ("+States.Timeout" if attempts == 1 else None)
         )
 
-    machine.meddle = meddle
+    machine.inject = inject
     execution = machine.run()
     assert (execution.status, execution.output) == ("SUCCEEDED", 1)
 
 
 def test_a_final_failure_is_recorded_by_the_steps_own_invocation(machine: Machine) -> None:
     """No step begins between the end of the last attempt and the task that reports it."""
-    Shaky.faults["a"] = 9
+    Flaky.faults["a"] = 9
     late: list[Any] = []
 
-    def meddle(event: dict[str, Any]) -> None:
+    def inject(event: dict[str, Any]) -> None:
         if event["do"] == "failed" and not late:
             other = next(old for old in machine.invocations if action_of(old) == "work")
             other["state"]["next"]["step"] |= {"id": "new", "action": "after", "input": {"data": '{"name":"late"}'}}
             late.append(machine.answer_to(other))
 
-    machine.meddle = meddle
+    machine.inject = inject
     machine.run(["a"])
     assert late[0]["next"]["do"] == "fail"
-    assert "after late" not in Shaky.ran
+    assert "after late" not in Flaky.ran
 
 
 def test_delays_never_end_early(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from runstore.workflow import (
 )
 from runstore.workflow.stepstore import StepStore
 from tests.workflow.driver import BEGAN, Machine
-from tests.workflow.shaky import Shaky
+from tests.workflow.flaky import Flaky
 
 if TYPE_CHECKING:
     import pytest
@@ -49,7 +49,7 @@ def test_an_input_cannot_name_another_run(machine: Machine) -> None:
         assert (execution.status, execution.error) in {("FAILED", "InvalidEventError"), ("FAILED", "RunEndedError")}
     machine.loop.run()
     assert (victim.status, victim.output["afters"]) == ("SUCCEEDED", 2)
-    assert "after injected" not in Shaky.ran
+    assert "after injected" not in Flaky.ran
 
 
 def test_numbers_that_step_functions_rewrites_are_no_forgery(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_numbers_that_step_functions_rewrites_are_no_forgery(monkeypatch: pytest
             return api.run_store.get("seen")
 
     machine = Machine(Exact, monkeypatch)
-    machine.meddle = lambda event: event.update(_rewritten(event))
+    machine.inject = lambda event: event.update(_rewritten(event))
     assert machine.run().output == [repr([1.0, 2**70, 1e-7])] * 2
 
 
@@ -83,14 +83,14 @@ def _rewritten(value: Any) -> Any:
 
 def test_a_name_that_is_used_again_meets_nothing_of_the_old_run(machine: Machine) -> None:
     """The same ARN with another start: neither the old error nor old elements, receipts or outcomes."""
-    Shaky.faults["a"] = 3
+    Flaky.faults["a"] = 3
     given = {"data": ["a", "b"]}
     old = machine.service.run(given, name="again")
     assert old.status == "FAILED"
     left = machine.items(old)
     assert len(left) > 5
     machine.loop.now += 100 * 86_400
-    Shaky.ran.clear()
+    Flaky.ran.clear()
     new = machine.service.run(given, name="again")
     assert (new.status, new.output) == ("SUCCEEDED", {"names": ["a", "b"], "works": 2, "afters": 2})
     assert machine.items(new) == []
@@ -112,16 +112,16 @@ def test_what_is_left_without_a_run_record_is_cleared_too(machine: Machine) -> N
 def test_a_begin_that_comes_late_deletes_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Begin of the new run is repeated at any point of the run: what its steps have written stays."""
     monkeypatch.setattr(clock, "sleep", lambda _: None)
-    Shaky.faults["a"] = 3
+    Flaky.faults["a"] = 3
     machine.service.run({"data": ["a"]}, name="again")
     machine.loop.now += 100 * 86_400
     begins: list[dict[str, Any]] = []
 
-    def meddle(event: dict[str, Any]) -> None:
+    def inject(event: dict[str, Any]) -> None:
         if event["do"] == "begin" and not begins:
             begins.append(json.loads(json.dumps(event)))
         elif begins and event["do"] in {"step", "hook"}:
             machine.answer_to(begins[0])
 
-    machine.meddle = meddle
+    machine.inject = inject
     assert machine.service.run({"data": ["a", "b"]}, name="again").output["works"] == 2

@@ -72,7 +72,7 @@ def test_a_join_runs_once_whatever_it_joins(width: int, monkeypatch: pytest.Monk
     """None, one, some, or a tree of branches: the join runs once, after the last."""
     machine = Machine(Nested, monkeypatch)
     order: list[str] = []
-    machine.meddle = lambda event: (
+    machine.inject = lambda event: (
         order.append(event["state"]["next"]["step"]["action"]) if event["do"] == "step" else None
     )
     assert run(machine, widths=[width]).output == {"closed 1": 1}
@@ -179,7 +179,7 @@ def test_steps_are_paced(monkeypatch: pytest.MonkeyPatch) -> None:
     for pace, last in ((20, 15), (0.5, 208), (1_000, 11), (None, 10)):
         machine = Machine(Paced, monkeypatch)
         moments: list[int] = []
-        machine.meddle = lambda event, moments=moments, machine=machine: (  # type: ignore[misc]
+        machine.inject = lambda event, moments=moments, machine=machine: (  # type: ignore[misc]
             moments.append(int(machine.loop.now - BEGAN)) if event["do"] == "step" else None
         )
         machine.run(pace)

@@ -1,11 +1,12 @@
 """The state machine drives a workflow: branches, chains, delays and the limits of Step Functions, in simulated time."""
 
+import json
 from typing import Any
 
 import pytest
 
 from runstore.workflow import HookApi, StepApi, Workflow
-from tests.workflow.driver import BEGAN, Machine
+from tests.workflow.driver import ASL, BEGAN, Machine
 
 MOST_EVENTS, MOST_BYTES = 12_000, 200_000
 
@@ -82,7 +83,7 @@ def test_every_branch_runs_once_and_no_delay_waits_for_a_place(width: int, monke
     """However wide the fan-out, all branches run once, at the same time after the delay."""
     machine = Machine(Orders, monkeypatch)
     due: list[float] = []
-    machine.meddle = lambda event: (
+    machine.inject = lambda event: (
         due.append(machine.loop.now - BEGAN)
         if event["do"] == "step" and event["state"]["next"]["step"]["action"] == "leaf"
         else None
@@ -174,3 +175,11 @@ def test_ten_thousand_branches_keep_the_bounds(monkeypatch: pytest.MonkeyPatch) 
     assert machine.loop.now - BEGAN < 12
     assert machine.service.transitions / 10_000 <= 4.5
     assert_within_bounds(machine)
+
+
+def test_branches_that_wait_first_go_on_like_all_others() -> None:
+    """The Map of branches that begin by waiting for an event differs from the Map of the others in nothing else."""
+    states = json.loads(ASL.read_text("utf-8"))["States"]
+    fan, waits = states["Fan"]["ItemProcessor"], states["Waits"]["ItemProcessor"]
+    assert (fan["StartAt"], waits["StartAt"]) == ("Wait", "Listen")
+    assert fan | {"StartAt": ""} == waits | {"StartAt": ""}

@@ -13,7 +13,7 @@ from runstore.workflow import HookApi, StepApi, Workflow, step
 from runstore.workflow.machine import VERSION
 from runstore.workflow.records import Records
 from tests.workflow.driver import BEGAN, Machine, OneAtATime
-from tests.workflow.shaky import Shaky, action_of
+from tests.workflow.flaky import Flaky, action_of
 
 if TYPE_CHECKING:
     from runstore.workflow.run_record import Run
@@ -109,7 +109,7 @@ def test_a_generation_that_another_step_has_begun_and_ended_is_looked_at_again(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step that loses the race to begin a redrive's generation to one that failed in it does not run."""
-    Shaky.faults.update(a=9)
+    Flaky.faults.update(a=9)
     execution = machine.run(["a", "b"])
     event = next(event for event in machine.invocations if action_of(event) == "work" and "b" in str(event))
     stale: list[Run | None] = [Records(_table(machine, execution.arn)).run()]
@@ -118,10 +118,10 @@ def test_a_generation_that_another_step_has_begun_and_ended_is_looked_at_again(
     original = Records.run_and_outcome
     monkeypatch.setattr(Records, "run_and_outcome", lambda self, step_id: (stale.pop(), original(self, step_id)[1]))
     event["state"]["next"]["step"]["id"] = "new"
-    Shaky.ran.clear()
+    Flaky.ran.clear()
     answer = machine.answer_to(event | {"redrives": 1})
     assert answer["next"]["error"]["name"] == "ValueError"
-    assert Shaky.ran == []
+    assert Flaky.ran == []
 
 
 def _table(machine: Machine, arn: str) -> Table:
@@ -131,9 +131,9 @@ def _table(machine: Machine, arn: str) -> Table:
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
 def test_a_run_of_another_version_is_refused(version: int, machine: Machine) -> None:
     """A package that does not read a run's state says which version it reads, and runs no step."""
-    machine.meddle = lambda event: event["state"]["run"].update(version=version) if action_of(event) == "work" else None
+    machine.inject = lambda event: event["state"]["run"].update(version=version) if action_of(event) == "work" else None
     execution = machine.run(["a"])
     assert execution.status == "FAILED"
     assert f"must be of version {VERSION}; got {version}" in execution.cause
-    assert "a 1" not in Shaky.ran
-    assert "a 1" not in Shaky.ran
+    assert "a 1" not in Flaky.ran
+    assert "a 1" not in Flaky.ran

@@ -10,35 +10,35 @@ from runstore.workflow import StepApi
 from runstore.workflow.records import Records
 from runstore.workflow.run_record import Run
 from tests.workflow.driver import BEGAN, Machine
-from tests.workflow.shaky import Shaky, action_of
+from tests.workflow.flaky import Flaky, action_of
 
 
 def test_a_redrive_runs_the_failed_step_again_and_nothing_that_is_complete(machine: Machine) -> None:
     """After a redrive the failed step has all its attempts again, complete steps do not run, nothing is doubled."""
     names = [f"n{number}" for number in range(45)]  # two children of a tree, and one that fails
-    Shaky.faults["n3"] = 3
+    Flaky.faults["n3"] = 3
     execution = machine.run(names)
     assert execution.status == "FAILED"
-    before = Counter(Shaky.ran)
-    Shaky.ran.clear()
+    before = Counter(Flaky.ran)
+    Flaky.ran.clear()
     machine.redrive(execution)
     assert (execution.status, execution.output["afters"], execution.output["works"]) == ("SUCCEEDED", 45, 45)
     assert execution.output["names"] == sorted(names)
-    assert [entry for entry in Shaky.ran if entry.startswith("n3 ")] == ["n3 1"]
-    again = Counter(Shaky.ran) & before
+    assert [entry for entry in Flaky.ran if entry.startswith("n3 ")] == ["n3 1"]
+    again = Counter(Flaky.ran) & before
     assert set(again) <= {"n3 1"}
     assert machine.items(execution) == []
 
 
 def test_a_redrive_may_fail_again_and_calls_the_error_hook_no_second_time(machine: Machine) -> None:
     """Each redrive gives the step its attempts; the error hook has run and does not run again."""
-    Shaky.faults["a"] = 6
+    Flaky.faults["a"] = 6
     execution = machine.run(["a"])
     machine.redrive(execution)
     assert (execution.status, execution.error) == ("FAILED", "ValueError")
     machine.redrive(execution)
     assert execution.status == "SUCCEEDED"
-    assert Shaky.ran == [
+    assert Flaky.ran == [
         *("a 1", "a 2", "a 3", "error ValueError a is broken work 3"),
         *("a 1", "a 2", "a 3"),
         *("a 1", "after a", "complete"),
@@ -47,14 +47,14 @@ def test_a_redrive_may_fail_again_and_calls_the_error_hook_no_second_time(machin
 
 def test_a_redriven_child_goes_on_like_one_that_is_started_anew(machine: Machine) -> None:
     """Should a child be redriven by itself, its completed steps are not run again either, and the failed one is."""
-    Shaky.faults["a"] = 3
+    Flaky.faults["a"] = 3
     root = machine.run(["a", "b"])
     child = machine.service.executions[-1]
     assert (root.status, child.status, child.parent) == ("FAILED", "FAILED", root)
-    Shaky.ran.clear()
+    Flaky.ran.clear()
     machine.redrive(child)
     assert child.status == "SUCCEEDED"
-    assert "b 1" not in Shaky.ran
+    assert "b 1" not in Flaky.ran
 
 
 def test_an_aborted_run_goes_on_after_a_redrive(machine: Machine) -> None:
@@ -64,11 +64,11 @@ def test_an_aborted_run_goes_on_after_a_redrive(machine: Machine) -> None:
     execution.stop()
     machine.loop.run()
     assert {execution.status for execution in machine.service.executions} == {"ABORTED"}
-    assert not any(entry.startswith("after") for entry in Shaky.ran)
-    works = len(Shaky.ran)
+    assert not any(entry.startswith("after") for entry in Flaky.ran)
+    works = len(Flaky.ran)
     machine.redrive(execution)
     assert execution.output["afters"] == 90
-    assert sum(entry.startswith("n") for entry in Shaky.ran) == works == 90
+    assert sum(entry.startswith("n") for entry in Flaky.ran) == works == 90
 
 
 def test_a_straggler_of_an_aborted_run_is_refused(machine: Machine) -> None:
@@ -77,7 +77,7 @@ def test_a_straggler_of_an_aborted_run_is_refused(machine: Machine) -> None:
     machine.loop.run(until=BEGAN + 30)
     assert machine.retire(execution, "ABORTED") > 0
     machine.loop.run()
-    assert "after a" not in Shaky.ran
+    assert "after a" not in Flaky.ran
     assert (execution.status, execution.error) == ("FAILED", "RunEndedError")
     machine.redrive(execution)
     assert execution.output["afters"] == 1
@@ -92,7 +92,7 @@ def test_a_straggler_from_before_a_redrive_is_refused(machine: Machine) -> None:
     late["state"]["next"]["step"] |= {"id": "1.1.3", "action": "after", "input": {"data": '{"name": "late"}'}}
     execution.redrive()
     moment = BEGAN + 60
-    while not Shaky.ran[-1].startswith("after"):  # the first step of the redriven execution
+    while not Flaky.ran[-1].startswith("after"):  # the first step of the redriven execution
         moment += 0.01
         machine.loop.run(until=moment)
     answer = machine.answer_to(late)
@@ -100,14 +100,14 @@ def test_a_straggler_from_before_a_redrive_is_refused(machine: Machine) -> None:
     assert "redriven since" in answer["next"]["error"]["message"]
     machine.loop.run()
     assert execution.status == "SUCCEEDED"
-    assert "after late" not in Shaky.ran
+    assert "after late" not in Flaky.ran
 
 
 def test_no_step_begins_after_the_first_final_failure(machine: Machine) -> None:
     """While the error hook runs, and before Step Functions has stopped anything, a step that comes is refused."""
     refused: list[Any] = []
 
-    def meddle(event: dict[str, Any]) -> str | None:
+    def inject(event: dict[str, Any]) -> str | None:
         if event["do"] == "failed" and not refused:
             machine.answer_to(event, expect=ValueError)
             other = next(
@@ -117,17 +117,17 @@ def test_no_step_begins_after_the_first_final_failure(machine: Machine) -> None:
             refused.append(machine.answer_to(other))
         return None
 
-    Shaky.faults["a"] = 9
-    machine.meddle = meddle
+    Flaky.faults["a"] = 9
+    machine.inject = inject
     assert machine.run(["a", "b"]).error == "ValueError"
     assert refused[0]["next"]["do"] == "fail"
     assert refused[0]["next"]["error"] == {"name": "ValueError", "message": "a is broken"}
-    assert "after new" not in Shaky.ran
+    assert "after new" not in Flaky.ran
 
 
 def test_the_failure_that_was_recorded_first_is_the_runs(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two steps fail for good at the same moment: both tasks raise, and the hook is told, the one recorded first."""
-    Shaky.faults.update(a=9, b=9)
+    Flaky.faults.update(a=9, b=9)
     original = Records.run
     looked: list[Run | None] = []
 
@@ -137,7 +137,7 @@ def test_the_failure_that_was_recorded_first_is_the_runs(machine: Machine, monke
 
     monkeypatch.setattr(Records, "run", run_as_it_was)
     events: list[dict[str, Any]] = []
-    machine.meddle = lambda event: events.append(event) if event["do"] == "failed" else None
+    machine.inject = lambda event: events.append(event) if event["do"] == "failed" else None
     execution = machine.run(["a", "b"])
     other = next(
         event
@@ -149,7 +149,7 @@ def test_the_failure_that_was_recorded_first_is_the_runs(machine: Machine, monke
     looked[:] = looked[:1]
     machine.answer_to(second, expect=ValueError)
     assert execution.error == "ValueError"
-    assert sum(entry.startswith("error") for entry in Shaky.ran) == 1
+    assert sum(entry.startswith("error") for entry in Flaky.ran) == 1
 
 
 def test_the_first_outcome_of_a_step_is_the_one_that_counts(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_the_first_outcome_of_a_step_is_the_one_that_counts(machine: Machine, mo
             overtaken.append(machine.answer_to(event))
         api.schedule_next_step(1, "after", {"name": mine})
 
-    monkeypatch.setattr(Shaky, "work", work)
+    monkeypatch.setattr(Flaky, "work", work)
     machine.run(["a"])
     assert overtaken[0]["next"]["step"]["input"]["data"] == '{"name": "second"}'
-    assert [entry for entry in Shaky.ran if entry.startswith("after")] == ["after second"]
+    assert [entry for entry in Flaky.ran if entry.startswith("after")] == ["after second"]

@@ -74,7 +74,7 @@ def _compare(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
             ran = event["state"]["next"]["step"]
             attempts[ran["id"]] = ran["attempt"]
 
-    machine.meddle = count
+    machine.inject = count
     execution = machine.run(tree, {"from": "test"})
     result = run_workflow(Tree, tree, headers={"from": "test"}, order="random", seed=seed)
     assert (result.status, result.output) == (execution.status, execution.output)

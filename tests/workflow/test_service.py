@@ -6,7 +6,7 @@ import pytest
 
 from runstore.workflow import StepApi, Workflow
 from tests.workflow.driver import ASL, BEGAN, Machine
-from tests.workflow.shaky import Shaky, action_of
+from tests.workflow.flaky import Flaky, action_of
 from tests.workflow.stepfunctions.execution import MAX_EVENTS
 
 NOT_STARTED = [
@@ -28,16 +28,16 @@ KILLED = ["Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox
 @pytest.mark.parametrize("task", ["begin", "step", "failed", "hook", "complete"])
 def test_a_task_that_the_service_fails_once_is_repeated(task: str, error: str, machine: Machine) -> None:
     """Whatever name Lambda's trouble has in whichever task, the run ends as it would have without."""
-    Shaky.faults["a"] = 9 if task == "failed" else 0
+    Flaky.faults["a"] = 9 if task == "failed" else 0
     met: list[str] = []
 
-    def meddle(event: dict[str, Any]) -> str | None:
+    def inject(event: dict[str, Any]) -> str | None:
         if event["do"] != task or met:
             return None
         met.append(error)
         return error
 
-    machine.meddle = meddle
+    machine.inject = inject
     execution = machine.run(["a"])
     assert met
     assert (execution.status, execution.error) == (("FAILED", "ValueError") if task == "failed" else ("SUCCEEDED", ""))
@@ -46,22 +46,22 @@ def test_a_task_that_the_service_fails_once_is_repeated(task: str, error: str, m
 @pytest.mark.parametrize("error", NOT_STARTED)
 def test_an_invocation_that_did_not_start_is_no_attempt(error: str, machine: Machine) -> None:
     """A step that is refused ninety times has its first attempt in front of it, and all the others."""
-    machine.meddle = lambda event: error if action_of(event) == "work" and event["retries"] < 90 else None
-    Shaky.faults["a"] = 2
+    machine.inject = lambda event: error if action_of(event) == "work" and event["retries"] < 90 else None
+    Flaky.faults["a"] = 2
     assert machine.run(["a"]).status == "SUCCEEDED"
-    assert [entry for entry in Shaky.ran if entry.startswith("a ")] == ["a 1", "a 2", "a 3"]
+    assert [entry for entry in Flaky.ran if entry.startswith("a ")] == ["a 1", "a 2", "a 3"]
 
 
 def test_a_step_that_is_always_refused_fails_the_run_untried(machine: Machine) -> None:
     """After a hundred refusals over hours the run fails, the hook hears of no attempt, and a redrive goes on."""
-    machine.meddle = lambda event: NOT_STARTED[0] if action_of(event) == "work" else None
+    machine.inject = lambda event: NOT_STARTED[0] if action_of(event) == "work" else None
     execution = machine.run(["a"])
     assert (execution.status, execution.error) == ("FAILED", "StepCrashedError")
-    assert [entry[-7:] for entry in Shaky.ran] == [" work 0"]
+    assert [entry[-7:] for entry in Flaky.ran] == [" work 0"]
     assert machine.loop.now - BEGAN > 3 * 3_600
-    machine.meddle = lambda _: None
+    machine.inject = lambda _: None
     assert machine.redrive(execution).status == "SUCCEEDED"
-    assert "a 1" in Shaky.ran
+    assert "a 1" in Flaky.ran
 
 
 def test_refused_invocations_are_taken_off_the_budget_of_history_events(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_refused_invocations_are_taken_off_the_budget_of_history_events(monkeypa
                 api.schedule_next_step(0, "link", data - 1)
 
     machine = Machine(Chain, monkeypatch)
-    machine.meddle = lambda event: NOT_STARTED[0] if event["do"] == "step" and event["retries"] < 50 else None
+    machine.inject = lambda event: NOT_STARTED[0] if event["do"] == "step" and event["retries"] < 50 else None
     assert machine.run(200).status == "SUCCEEDED"
     assert max(execution.history for execution in machine.service.executions) < MAX_EVENTS / 2
 
@@ -84,7 +84,7 @@ def test_refused_invocations_are_taken_off_the_budget_of_history_events(monkeypa
 def test_every_task_waits_out_refusals_apart_from_other_trouble() -> None:
     """Each task that invokes the function has a retrier for refused invocations alone, the most patient of all."""
     tasks = [part for part in ASL.read_text("utf-8").split('"Type": "Task"')[1:] if "lambda:invoke" in part]
-    assert len(tasks) == 7
+    assert len(tasks) == 10
     for task in tasks:
         first = task.split('"Retry": [')[1].split("}")[0]
         assert [name for name in [*NOT_STARTED, *PASSING, *KILLED] if f'"{name}"' in first] == NOT_STARTED
@@ -122,7 +122,7 @@ def test_a_child_that_may_not_be_started_fails_the_run_at_once(machine: Machine)
 
 def test_a_failed_group_of_a_wide_fan_out_fails_with_the_steps_error(machine: Machine) -> None:
     """With 45 branches, two levels deep, root and child of the tree fail with the step's error and its message."""
-    Shaky.faults["n3"] = 3
+    Flaky.faults["n3"] = 3
     machine.run([f"n{number}" for number in range(45)])
     root, tree, group, other = machine.service.executions
     for execution in (root, tree, group):
@@ -133,19 +133,19 @@ def test_a_failed_group_of_a_wide_fan_out_fails_with_the_steps_error(machine: Ma
 
 def test_a_child_of_the_tree_can_be_redriven_by_itself(machine: Machine) -> None:
     """Redriven by itself, a child in the middle of the tree starts its failed group anew and ends."""
-    Shaky.faults["n3"] = 3
+    Flaky.faults["n3"] = 3
     machine.run([f"n{number}" for number in range(45)])
     tree = machine.service.executions[1]
     assert machine.redrive(tree).status == "SUCCEEDED"
-    assert Shaky.ran.count("after n3") == 1
+    assert Flaky.ran.count("after n3") == 1
 
 
 def test_a_group_that_cannot_begin_fails_the_run_with_an_error_that_says_so(machine: Machine) -> None:
     """A group whose first task is refused to the last is a failure that the hook is told of by its true name."""
-    machine.meddle = lambda event: (
+    machine.inject = lambda event: (
         NOT_STARTED[0] if event["do"] == "begin" and '"to":40' in event["input"].get("child", "") else None
     )
     execution = machine.run([f"n{number}" for number in range(45)])
     assert (execution.status, execution.error) == ("FAILED", "StepCrashedError")
     assert NOT_STARTED[0] in execution.cause
-    assert sum(entry.startswith("error StepCrashedError") for entry in Shaky.ran) == 1
+    assert sum(entry.startswith("error StepCrashedError") for entry in Flaky.ran) == 1

@@ -265,12 +265,12 @@ class _Run:
     def succeeded(self, step: StepRun, schedule: Schedule) -> None:
         """Schedule what a step has scheduled; its branch ends with nothing."""
         joined, group = schedule.joined, step.group
-        ids = machine.scheduled_ids(step.step_id, len(schedule.steps), joined=joined is not None)
+        ids = machine.scheduled_ids(step.step_id, len(schedule.branches), joined=joined is not None)
         if joined is not None:
             group = Group(len(ids), joined, machine.following_id(step.step_id), step.group)
         else:
             group.open += len(ids)
-        for scheduled, step_id in zip(schedule.steps, ids, strict=True):
+        for scheduled, step_id in zip(schedule.branches, ids, strict=True):
             following = StepRun(scheduled.action, step_id, scheduled.payload, 0.0, group=group, wait=scheduled.wait)
             self.schedule(following, scheduled.due)
         if joined is None:

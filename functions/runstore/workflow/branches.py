@@ -58,7 +58,9 @@ class Branches:
             else:
                 kind, items = self._fan(child["fan"], run, event)
                 after = child["after"] or after
-        if kind != "tree":
+        if kind == "waits":
+            items = [machine.continue_branch(step, self.now(), event.generation) for step in items]
+        elif kind != "tree":
             items = [machine.first(step, event.generation) for step in items]
         return {
             "run": {"id": event.run_id, "generation": event.own_generation, "version": machine.VERSION},
@@ -107,7 +109,8 @@ class Branches:
             self._new_step(machine.branch_id(fan["of"], first + i), entry, fan["nonce"], fan["of"])
             for i, entry in enumerate(entries)
         )
-        return "branches", [machine.with_budget(step, last - first) for step in steps]
+        kind = "waits" if all("wait" in entry for entry in entries) else "branches"
+        return kind, [machine.with_budget(step, last - first) for step in steps]
 
     def _new_step(self, step_id: str, entry: dict[str, Any], nonce: str, of: str) -> State:
         """Return a scheduled step; `of` is the step that scheduled it."""

@@ -137,7 +137,7 @@ class Engine:
             failure = run_step(self.workflow, step["action"], self._data(step["input"]), run.headers, api)
         if failure is not None:
             return self._failed_attempt(step | {"began": began}, failure, run, generation)
-        ids = machine.scheduled_ids(step["id"], len(schedule.steps), joined=schedule.joined is not None)
+        ids = machine.scheduled_ids(step["id"], len(schedule.branches), joined=schedule.joined is not None)
         ids.append(machine.following_id(step["id"]))
         self.counts["Steps"] += 1
         outcome = self.records.record_success(step["id"], attempt, self.now(), schedule, ids)

@@ -153,7 +153,7 @@ class Records:
         before: list[Any] = []
         entries = [
             self._entry(step, f'"due":{step.due}', id_, nonce, before)
-            for step, id_ in zip(schedule.steps, ids, strict=False)
+            for step, id_ in zip(schedule.branches, ids, strict=False)
         ]
         join = schedule.joined
         joined = "" if join is None else self._entry(join, f'"delay":{join.delay}', ids[-1], nonce, before)
@@ -164,8 +164,8 @@ class Records:
             entries = []
         for start in range(0, len(before), _BATCH):
             patiently(self._table.batch_put, before[start : start + _BATCH])
-        attributes: dict[str, Any] = _attempt(attempt, ended) | {"count": number(len(schedule.steps))}
-        if schedule.steps:
+        attributes: dict[str, Any] = _attempt(attempt, ended) | {"count": number(len(schedule.branches))}
+        if schedule.branches:
             attributes["scheduled"] = {"S": f"[{','.join(entries)}]"}
         if before:
             attributes["nonce"] = {"S": nonce}

@@ -13,7 +13,7 @@ from runstore.workflow.durations import seconds
 from runstore.workflow.errors import InvalidDelayError, SchedulingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from runstore.workflow.definition import Definition
@@ -70,9 +70,15 @@ class Schedule:
     now: Callable[[], float]
     token_of: Callable[[str], str]  # the token of a wait with this name
     steps: list[Scheduled] = field(default_factory=list)
+    waits: list[Scheduled] = field(default_factory=list)
     joined: Join | None = None
     _bytes: int = 0
     _waits: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def branches(self) -> list[Scheduled]:
+        """All that was scheduled, waits last: those of a wide fan-out then share executions that begin by waiting."""
+        return self.steps + self.waits
 
     def add(self, delay: Any, action: Any, payload: Any) -> None:
         """Add a step after checking everything about it."""
@@ -116,7 +122,7 @@ class Schedule:
         occurrence = self._waits.get(name, 0)
         wait = Wait(f"{name}.{occurrence}", deadline, otherwise)
         text, size = encode(payload, "payload", self.limits.max_payload_bytes)
-        self._admit([Scheduled(name, int(now), text, size, wait)])
+        self._admit([], [Scheduled(name, int(now), text, size, wait)])
         self._waits[name] = occurrence + 1
         return self.token_of(wait.name)
 
@@ -124,13 +130,14 @@ class Schedule:
         text, size = encode(payload, name, self.limits.max_payload_bytes)
         return Scheduled(self.definition.check_action(action), due, text, size)
 
-    def _admit(self, new: list[Scheduled]) -> None:
-        if len(self.steps) + len(new) > MAX_SCHEDULED:
+    def _admit(self, steps: list[Scheduled], waits: Sequence[Scheduled] = ()) -> None:
+        if len(self.steps) + len(self.waits) + len(steps) + len(waits) > MAX_SCHEDULED:
             raise SchedulingError(
                 f"a step can schedule at most {MAX_SCHEDULED:,} others: schedule steps that schedule the rest"
             )
-        self._count_bytes(sum(step.size for step in new))
-        self.steps += new
+        self._count_bytes(sum(step.size for step in (*steps, *waits)))
+        self.steps += steps
+        self.waits += waits
 
     def _count_bytes(self, size: int) -> None:
         if self._bytes + size > MAX_SCHEDULED_BYTES:

@@ -10,7 +10,7 @@ class DeclinedError(PermanentError):
     """Not to be tried again."""
 
 
-class Shaky(Workflow):
+class Flaky(Workflow):
     """Steps that fail as often as they are told; what happened is seen in `ran` and in the store."""
 
     faults: ClassVar[Counter[str]] = Counter()
