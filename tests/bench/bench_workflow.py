@@ -127,10 +127,10 @@ def _waits(bench: Bench, patch: pytest.MonkeyPatch) -> Iterator[Row]:
     yield Row.at_most("transitions of each wait in a fan-out of waits, its step included", fan, 4)
     many = _wait(patch, 1_000)
     average = many.service.transitions / 1_000
-    yield Row("transitions a wait, 1,000 waits at once", f"{average:.2f}", also="with all executions of the fan-out")
+    yield Row("transitions a wait, 1,000 waits at once", f"{average:.2f} (with all executions)")
     yield from _bounds("1,000 waits at once", many)
     client, meter = bench.metered_client()
-    units: list[int] = []
+    units: list[float] = []
 
     def look(event: dict[str, Any]) -> None:
         if event["do"] in {"step", "listen"}:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runstore.aws_lambda.tracing import annotated
-from tests.workflow.shaky import Shaky, action_of
+from tests.workflow.flaky import Flaky, action_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,14 +29,14 @@ def counted(capture: pytest.CaptureFixture[str]) -> Counter[str]:
             continue
         (directive,) = metrics["_aws"]["CloudWatchMetrics"]
         assert sorted(map(sorted, directive["Dimensions"])) == [["service"], ["service", "workflow"]]
-        assert (metrics["workflow"], metrics["service"]) == ("Shaky", "runstore")
+        assert (metrics["workflow"], metrics["service"]) == ("Flaky", "runstore")
         total.update({each["Name"]: int(sum(metrics[each["Name"]])) for each in directive["Metrics"]})
     return total
 
 
 def test_a_run_that_ends_well(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     """Two branches of two steps, after the start; one step fails in two attempts."""
-    Shaky.faults["a"] = 2
+    Flaky.faults["a"] = 2
     assert machine.run(["a", "b"]).status == "SUCCEEDED"
     expected = {"Runs": 1, "Attempts": 7, "AttemptFailures": 2, "Steps": 5, "CompletedRuns": 1}
     assert counted(capsys) == expected
@@ -44,7 +44,7 @@ def test_a_run_that_ends_well(machine: Machine, capsys: pytest.CaptureFixture[st
 
 def test_a_run_that_fails(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     """The step fails after its last attempt, and so does the run, once."""
-    Shaky.faults.update(a=9, b=9)
+    Flaky.faults.update(a=9, b=9)
     assert machine.run(["a", "b"]).status == "FAILED"
     found = counted(capsys)
     assert (found["Runs"], found["FailedRuns"], found["CompletedRuns"]) == (1, 1, 0)
@@ -56,7 +56,7 @@ def test_a_run_that_fails(machine: Machine, capsys: pytest.CaptureFixture[str]) 
 def test_an_attempt_that_runs_out_of_time(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     """Step Functions notices it, and the function counts it when it hears of it."""
     faults = iter(["States.Timeout"])
-    machine.meddle = lambda event: next(faults, None) if action_of(event) == "work" else None
+    machine.inject = lambda event: next(faults, None) if action_of(event) == "work" else None
     assert machine.run(["a"]).status == "SUCCEEDED"
     found = counted(capsys)
     assert (found["StepTimeouts"], found["AttemptFailures"], found["StepFailures"]) == (1, 1, 0)
@@ -88,7 +88,7 @@ def test_a_trace_names_run_step_and_attempt(machine: Machine, daemon: socket.soc
     assert begin["annotations"] == {"run_id": execution.arn, "task": "begin"}
     assert (step["annotations"]["run_id"], step["annotations"]["attempt"]) == (execution.arn, 1)
     assert step["annotations"].keys() == {"run_id", "task", "step_id", "action", "attempt"}
-    assert (step["type"], step["name"], step["fault"]) == ("subsegment", "Shaky", False)
+    assert (step["type"], step["name"], step["fault"]) == ("subsegment", "Flaky", False)
     assert (step["trace_id"], step["parent_id"]) == ("1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8")
     assert step["start_time"] <= step["end_time"]
     assert begin["id"] != step["id"]
