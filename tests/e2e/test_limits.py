@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.noting import refused, wait
+from tests.e2e.noting import branches, refused, wait
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.e2e.noting import States
 
 MAX_BYTES = 262_144
+DONE = {"Type": "Pass", "End": True}
 
 
 def test_a_state_holds_at_most_262144_bytes(states: States) -> None:
@@ -38,6 +39,51 @@ def test_a_result_that_is_too_large_fails_the_task(states: States) -> None:
     twice = {**states.invoke(states.function, payload), "ResultSelector": {"status.$": "$.StatusCode"}}
     execution = states.machines.run({"Call": twice}, {"text": "x" * (MAX_BYTES - 200)})
     assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_a_history_holds_at_most_25000_events(states: States) -> None:
+    """A loop that never ends fails with the last event that there is room for."""
+    execution = states.machines.run({"Loop": {"Type": "Pass", "Next": "Loop"}})
+    assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
+    assert "maximum number of history events" in str(execution.cause)
+    assert len(states.machines.history(execution.arn)) == 25_000
+
+
+def test_the_history_tells_which_event_led_to_which(states: States) -> None:
+    """Events inside a Map are there, with AWS's names and the numbers of their predecessors."""
+    arn = states.machines.run({"Both": branches("Map", {"A": states.note("a")}, {"B": DONE})}, {"items": [0, 1]}).arn
+    events = states.machines.history(arn)
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+    by_id = {event["id"]: event for event in events}
+    (started,) = [event for event in events if event["type"] == "TaskStarted"]
+    assert started["taskStartedEventDetails"] == {"resourceType": "lambda", "resource": "invoke"}
+    line = [started]
+    while line[-1].get("previousEventId", 0):
+        line.append(by_id[line[-1]["previousEventId"]])
+    assert [event["type"] for event in reversed(line)] == [
+        "ExecutionStarted",
+        "MapStateEntered",
+        "MapStateStarted",
+        "MapIterationStarted",
+        "ChoiceStateEntered",
+        "ChoiceStateExited",
+        "TaskStateEntered",
+        "TaskScheduled",
+        "TaskStarted",
+    ]
+
+
+def test_a_role_without_a_permission_fails_the_task(states: States) -> None:
+    """A state machine may do what its role allows, and nothing else."""
+    iam, name = states.stack.client("iam"), "may-do-nothing"
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    machine = states.machines.create({"Call": states.note("called")})
+    states.client.update_state_machine(stateMachineArn=machine, roleArn=made["Role"]["Arn"])
+    execution = states.stack.wait(states.machines.start(machine))
+    assert (execution.status, execution.error) == ("FAILED", "Lambda.AWSLambdaException")
+    assert "is not authorized to perform: lambda:InvokeFunction" in str(execution.cause)
+    assert states.notes(execution.arn) == {}
 
 
 def test_an_input_that_is_too_large_or_not_json_is_refused(states: States) -> None:

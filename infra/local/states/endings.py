@@ -71,8 +71,9 @@ def settle(execution: dict[str, Any]) -> None:
 
 
 def emit_status(execution: dict[str, Any]) -> None:
-    """Send the event of a status to EventBridge. Executions of StartSyncExecution send none, as Express ones do not."""
-    if execution.get("sync"):
+    """Send the event of a status to EventBridge. Express executions send none."""
+    machine = sfn._state_machines.get(execution["stateMachineArn"]) or {}
+    if execution.get("sync") or machine.get("type") == "EXPRESS":
         return
     try:
         eventbridge._put_events(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ministack.services import stepfunctions as sfn
 
-from infra.local.states import callbacks, endings, executions, walker
+from infra.local.states import callbacks, endings, executions, history, walker
 from infra.local.states.limits import RUNTIME, error_matches
 from infra.local.states.scope import current_scope, scaled_sleep
 from infra.local.states.tasks import execute_task, with_retry_and_catch
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 def install_states() -> None:
     """Replace what differs from AWS. The names are ministack's private ones: it offers no hooks."""
     replacements = {
-        "_add_event": one_after_the_other(sfn._add_event),
+        "_add_event": history.add_event,
         "_describe_execution": executions.describing(sfn._describe_execution),
         "_emit_execution_status_event": endings.emit_status,
         "_error_matches": error_matches,
@@ -47,17 +46,6 @@ def install_states() -> None:
         if not hasattr(sfn, name):
             raise AttributeError(f"ministack has no {name} any more")
         setattr(sfn, name, replacement)
-
-
-def one_after_the_other(add_event: Callable[..., Any]) -> Callable[..., Any]:
-    """Let events of branches have numbers of their own: ministack takes the length of the list."""
-    lock = threading.Lock()
-
-    def add(*arguments: Any) -> Any:
-        with lock:
-            return add_event(*arguments)
-
-    return add
 
 
 def sleep_until(timestamp: str) -> None:

@@ -103,6 +103,7 @@ class Run:
 
     def __init__(self, execution: dict[str, Any], memory: Memory | None = None) -> None:
         self.execution = execution
+        self.role_arn = ""
         self.memory = memory or Memory()
         self.scope = Scope()
         self.ended = threading.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
 import random
 import threading
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from ministack.services import stepfunctions as sfn
 
 from infra.local.states.callbacks import Callback, new_token
+from infra.local.states.history import note, service_of
 from infra.local.states.limits import HEARTBEAT_TIMEOUT, RUNTIME, TIMEOUT, check_size, seconds_of
-from infra.local.states.scope import Scope, Stopped, current_scope, entered, scaled_sleep
+from infra.local.states.permissions import check_permission
+from infra.local.states.scope import Scope, Stopped, current_run, current_scope, entered, scaled_sleep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,18 +76,25 @@ def attempt_task(state: State, raw_input: Any, execution: dict[str, Any], ctx: C
     else:
         effective = sfn._apply_parameters(state, sfn._apply_input_path(state, raw_input, ctx), ctx)
     check_size(effective, name)
-    kind = {"resourceType": "lambda" if "lambda" in resource else "states", "resource": resource}
-    sfn._add_event(execution, "TaskScheduled", {"taskScheduledEventDetails": kind})
+    service = service_of(resource)
+    note(
+        execution,
+        "TaskScheduled",
+        "taskScheduledEventDetails",
+        **service,
+        region=sfn.get_region(),
+        parameters=json.dumps(effective),
+    )
     try:
+        check_permission(current_run().role_arn, resource, effective)
+        note(execution, "TaskStarted", "taskStartedEventDetails", **service)
         result = perform(state, raw_input, effective, ctx)
         check_size(result, name)
     except sfn._ExecutionError as error:
         event = "TaskTimedOut" if error.error in {TIMEOUT, HEARTBEAT_TIMEOUT} else "TaskFailed"
-        details = {**kind, "error": error.error, "cause": error.cause}
-        sfn._add_event(execution, event, {f"t{event[1:]}EventDetails": details})
+        note(execution, event, f"t{event[1:]}EventDetails", **service, error=error.error, cause=error.cause)
         raise
-    succeeded = {**kind, "output": sfn.json.dumps(result)}
-    sfn._add_event(execution, "TaskSucceeded", {"taskSucceededEventDetails": succeeded})
+    note(execution, "TaskSucceeded", "taskSucceededEventDetails", **service, output=result)
     if is_jsonata:
         output = sfn._apply_jsonata_output(state, raw_input, ctx, result=result, default=result)
         sfn._apply_state_assign(state, raw_input, ctx, result=result)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ministack.services import stepfunctions as sfn
 
 from infra.local.states.endings import fail, succeed, time_out
+from infra.local.states.history import add_event, note
 from infra.local.states.limits import RUNTIME, check_size
 from infra.local.states.scope import Run, Scope, Stopped, current_run, current_scope, entered, run_of
 
@@ -38,6 +39,7 @@ def run_execution(arn: str) -> None:
             machine = sfn._state_machines[execution["stateMachineArn"]]
             definition = run.memory.definition or json.loads(machine["definition"])
             run.memory.definition = definition
+            run.role_arn = machine["roleArn"]
             if "TimeoutSeconds" in definition:
                 timer = threading.Timer(definition["TimeoutSeconds"], time_out, (execution,))
                 timer.daemon = True
@@ -118,12 +120,6 @@ def step(
     return after
 
 
-def note(execution: dict[str, Any], event: str, field: str, **details: Any) -> None:
-    """Add an event to the history, its documents as text."""
-    texts = {key: value if key == "name" else json.dumps(value) for key, value in details.items()}
-    sfn._add_event(execution, event, {field: texts})
-
-
 def run_branch(
     states: dict[str, Any], start_at: str, document: Any, execution: dict[str, Any], ctx: dict[str, Any]
 ) -> Any:
@@ -136,12 +132,19 @@ def run_branch(
     if path in run.memory.outputs:
         return run.memory.outputs[path]
     attempt = current_scope()
+    iteration = {"name": _path.get()[-1], "index": path[-1]}
+    if not _is_parallel.get():
+        note(execution, "MapIterationStarted", "mapIterationStartedEventDetails", **iteration)
     try:
         with entered(Scope(attempt)):
             output = walk({"States": states, "StartAt": start_at}, document, execution, ctx, path)
     except sfn._ExecutionError:
+        if not _is_parallel.get():
+            note(execution, "MapIterationFailed", "mapIterationFailedEventDetails", **iteration)
         attempt.end()  # the first failure stops the other branches
         raise
+    if not _is_parallel.get():
+        note(execution, "MapIterationSucceeded", "mapIterationSucceededEventDetails", **iteration)
     run.memory.outputs[path] = output
     return output
 
@@ -158,6 +161,7 @@ def run_child(
         "RedriveCount": 0,
     }
     child = Run(execution)
+    child.role_arn = current_run().role_arn
     try:
         with entered(Scope(current_scope()), child):
             return walk({"States": states, "StartAt": start_at}, document, execution, ctx, ())
@@ -175,9 +179,19 @@ def with_scope(run_branches: Callable[..., Any], *, parallel: bool) -> Callable[
         outer = current_scope()
         current_run().memory.begin_branches(_path.get())
         token = _is_parallel.set(parallel)
+        kind = "Parallel" if parallel else "Map"
+        add_event(execution, f"{kind}StateStarted")
         try:
             with entered(Scope(outer)):
-                return run_branches(state, raw_input, execution, ctx)
+                output = run_branches(state, raw_input, execution, ctx)
+        except sfn._ExecutionError:
+            outer.check()
+            add_event(execution, f"{kind}StateFailed")
+            raise
+        else:
+            outer.check()
+            add_event(execution, f"{kind}StateSucceeded")
+            return output
         finally:
             _is_parallel.reset(token)
             outer.check()
