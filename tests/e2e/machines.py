@@ -7,20 +7,23 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from infra.local import Execution, LocalStack
 
 TRUSTED = ["states.amazonaws.com", "lambda.amazonaws.com", "events.amazonaws.com"]
 
 
-def make_role(stack: LocalStack) -> str:
-    """Make a role that services may take on and that may do everything; return its ARN."""
+def make_role(stack: LocalStack, actions: Sequence[str] = ("*",)) -> str:
+    """Make a role that services may take on and that may do this, by default everything; return its ARN."""
     iam, name = stack.client("iam"), f"test-{uuid.uuid4().hex[:8]}"
     trust = {"Effect": "Allow", "Principal": {"Service": TRUSTED}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
-    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy)
+    if actions:
+        allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_role_policy(RoleName=name, PolicyName="allowed", PolicyDocument=policy)
     return arn
 
 
