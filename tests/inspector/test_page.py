@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from starlette.requests import Request
 
+from runstore_inspector.connection import Connection, Target
+from runstore_inspector.page import actions
+from runstore_inspector.page.site import Site
 from tests.inspector.pages import Page, run_path, started
 
 if TYPE_CHECKING:
@@ -137,6 +142,32 @@ def test_actions_need_the_switch_the_token_and_a_question(page: Page, writing_pa
     assert store.get("k") == 1
     assert writing_page.post(run_path("r", "/do"), form).status == 303
     assert store.find("k") == (False, None)
+
+
+def test_the_token_alone_changes_nothing_without_the_switch(
+    cli: Cli, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that only reads refuses an action also with its own token, which it never shows."""
+    for name, value in cli.environment.items():
+        monkeypatch.setenv(name, value)
+    store.set("k", 1)
+    answers = []
+    for allowed in (False, True):
+        site = Site(Connection(Target()), allow_writes=allowed)
+        body = urlencode({"token": site.token, "action": "delete", "key": "k"}).encode()
+        answers.append(asyncio.run(actions.post(site, posted(run_path("r", "/do"), body))).status_code)
+        assert store.find("k")[0] != allowed
+    assert answers == [403, 303]
+
+
+def posted(path: str, body: bytes) -> Request:
+    """Return a request with a form."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    return Request(scope | {"headers": []}, receive)
 
 
 def test_every_action_does_what_it_says(writing_page: Page, store: RunStore) -> None:

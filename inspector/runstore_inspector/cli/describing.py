@@ -159,7 +159,7 @@ KEY_COLUMNS = (
     Column("key"),
     Column("kind"),
     Column("size", number=True),
-    Column("value"),
+    Column("value", cut=True),
 )
 
 

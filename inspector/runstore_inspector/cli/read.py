@@ -57,7 +57,7 @@ def runs(
         session.document({"runs": documents, "machines": list(found.arns), "readUnits": session.meter.read_units})
         return
     columns = (
-        Column("status"), Column("run"), Column("machine"), Column("age", number=True),
+        Column("status"), Column("run"), Column("machine", cut=True), Column("age", number=True),
         Column("took", number=True), Column("keys", number=True), Column("size", number=True),
     )  # fmt: skip
     rows = [_row(run, keys) for run, keys in zip(listed, summaries, strict=True)]

@@ -36,11 +36,15 @@ STATUS_STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading, whether numbers are in it, and whether it may be cut where there is no room."""
+    """A column: its heading, whether numbers are in it, and what gives way where there is no room.
+
+    `wrap` folds its texts into several lines, `cut` ends them with an ellipsis; without either they stay whole.
+    """
 
     heading: str
     number: bool = False
     wrap: bool = False
+    cut: bool = False
 
 
 def print_table(session: Session, columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str = "") -> None:
@@ -60,12 +64,17 @@ def rich_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: 
         table.add_column(
             column.heading,
             justify="right" if column.number else "left",
-            no_wrap=not column.wrap,
+            no_wrap=not (column.wrap or column.cut),
             overflow="fold" if column.wrap else "ellipsis",
             header_style="dim",
         )
     for row in rows:
-        table.add_row(*(Text(one_line(cell), style=STATUS_STYLES.get(cell, "")) for cell in row))
+        cells = []
+        for cell, column in zip(row, columns, strict=True):
+            text = Text(one_line(cell), style=STATUS_STYLES.get(cell, ""))
+            text.no_wrap = True if column.cut else None
+            cells.append(text)
+        table.add_row(*cells)
     return table
 
 
