@@ -13,6 +13,8 @@ from infra.local.guide import ENVIRONMENT_FILE, guide, write_environment
 from infra.local.process import exit_on_signals
 from infra.local.project import LocalStackError
 from infra.local.stack import LocalStack
+from runstore_inspector.problems import InspectorError
+from runstore_inspector.starting import StartedPage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
             port=options.port, parameters=options.parameters, wait_scale=options.wait_scale, state=options.keep_state
         ) as stack:
             write_environment(stack, options.environment_file)
-            print(guide(stack, options.environment_file, options.keep_state), flush=True)
-            for line in follow(stack.function_log):
-                print(line, flush=True)
+            with StartedPage(["--allow-writes"], {**stack.environment(), **stack.names()}) as page:
+                print(guide(stack, options.environment_file, options.keep_state, page.url), flush=True)
+                for line in follow(stack.function_log):
+                    print(line, flush=True)
     except KeyboardInterrupt:
         print("Stopped.")
-    except LocalStackError as error:
+    except (LocalStackError, InspectorError) as error:
         print(f"local stack: {error}", file=sys.stderr)
         return 1
     return 0

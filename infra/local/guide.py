@@ -18,6 +18,7 @@ ENVIRONMENT_FILE: Final = ROOT / ".local.env"
 CLEARED: Final = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 GUIDE: Final = """\
 The stack of template.yaml is up on {endpoint}. {end}
+Its runs in the browser: {page}
 
 In another terminal, from any folder:
 
@@ -41,12 +42,13 @@ An app of your own: docs/your-app-locally.md. What functions log follows here.
 """
 
 
-def guide(stack: LocalStack, file: Path, state: Path | None) -> str:
+def guide(stack: LocalStack, file: Path, state: Path | None, page: str) -> str:
     """Return what `make local` prints once the stack is up."""
     end = "Ctrl-C stops it and everything in it." if state is None else f"Ctrl-C stops it; {state} keeps its state."
     programs = Path(sys.executable).parent
     return GUIDE.format(
         endpoint=stack.endpoint,
+        page=page,
         end=end,
         file=shlex.quote(str(file)),
         runstore=shlex.quote(str(programs / "runstore")),

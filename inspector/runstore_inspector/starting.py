@@ -34,13 +34,13 @@ class StartedPage:
             InspectorError: It did not start; the message says why.
         """
         port = [] if "--port" in options else ["--port", "0"]
-        command = [sys.executable, "-m", "runstore_inspector", "ui", "--json", *port, *options]
+        command = [sys.executable, "-m", "runstore_inspector", "ui", "--json", "--until-stdin-ends", *port, *options]
         path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 it lives as long as the process
         self._process = subprocess.Popen(  # noqa: S603 the command is this package's own
             command,
             env={**os.environ, "PYTHONPATH": path, **(environment or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # it ends with this process, however this one ends
             stdout=subprocess.PIPE,
             stderr=self._said,
             text=True,
@@ -63,7 +63,7 @@ class StartedPage:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for stream in (self._process.stdout, self._said):
+        for stream in (self._process.stdin, self._process.stdout, self._said):
             if stream is not None:
                 stream.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import shlex
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import botocore.session
 import pytest
@@ -77,6 +79,12 @@ def test_what_is_printed_works_as_it_is_printed(tmp_path: Path) -> None:
         assert answers[0].strip() == "1"
         assert re.search(r"\bn\b", answers[1])
         assert answers[2].strip() == "{'n': 1}"
+        (page,) = re.findall(r"^Its runs in the browser: (http://127\.0\.0\.1:\d+/)$", stack.printed, re.MULTILINE)
+        address = urlsplit(page)
+        connection = http.client.HTTPConnection(address.netloc, timeout=SECONDS)
+        connection.request("GET", "/runs/my-run")
+        assert "my-run" in connection.getresponse().read().decode()
+        connection.close()
         stack.stop()
 
 
@@ -132,12 +140,13 @@ def test_a_port_and_a_folder_keep_the_stack_from_one_start_to_the_next(tmp_path:
 def test_it_stops_in_order(tmp_path: Path, end: signal.Signals) -> None:
     """Ctrl-C and SIGTERM leave no process behind."""
     with local(tmp_path / "local.env") as stack:
-        (child,) = children(stack.program.pid)
-        functions = children(child)
+        programs = children(stack.program.pid)  # the stack, and the page that shows its runs
+        functions = [function for program in programs for function in children(program)]
         stack.program.send_signal(end)
         stack.program.communicate(timeout=SECONDS)
     assert stack.program.returncode == {signal.SIGINT: 0, signal.SIGTERM: 128 + signal.SIGTERM}[end]
-    assert is_gone(child)
+    assert len(programs) == 2
+    assert all(map(is_gone, programs))
     assert functions
     assert eventually(lambda: all(is_gone(function) for function in functions))
 

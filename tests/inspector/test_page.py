@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import re
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from starlette.requests import Request
@@ -197,3 +201,28 @@ def test_redacted_pages_hold_no_value(environment: dict[str, str], store: RunSto
         texts += [page.get(run_path("r", f"/value?key={key}")).text for key in keys]
     assert not [text for text in texts if "secret" in text or "987654321" in text]
     assert all("redacted" in text for text in texts[: len(paths)])
+
+
+def test_the_page_ends_with_the_program_that_started_it(environment: dict[str, str]) -> None:
+    """A page of a program that was killed does not stay behind."""
+    code = "import os, runstore_inspector as i; p = i.StartedPage(); print(p.url, flush=True); os.kill(os.getpid(), 9)"
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    address = urlsplit(done.stdout.strip()).netloc
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(address, timeout=5)
+        try:
+            connection.request("GET", "/runs")
+        except ConnectionError:
+            return
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    pytest.fail("the page still listens")

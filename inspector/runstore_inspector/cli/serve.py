@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -27,7 +28,8 @@ def asl(session: Session) -> None:  # noqa: ARG001 it needs no AWS; the options 
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 for any free one.  [8765, or any]")
 @click.option("--allow-writes", is_flag=True, help="Offer to set and delete keys, send events and complete runs.")
 @click.option("--redact", is_flag=True, help="Hide values, errors' texts and everything else from a run's data.")
-def ui(session: Session, port: int | None, *, allow_writes: bool, redact: bool) -> None:
+@click.option("--until-stdin-ends", is_flag=True, hidden=True, help="For a program that starts the page.")
+def ui(session: Session, port: int | None, *, allow_writes: bool, redact: bool, until_stdin_ends: bool) -> None:
     """See runs as a page in the browser, on this machine alone.
 
     It listens on 127.0.0.1 until Ctrl-C, and asks AWS with your credentials.
@@ -43,7 +45,7 @@ def ui(session: Session, port: int | None, *, allow_writes: bool, redact: bool) 
     else:
         mode = "it can change runs" if allow_writes else "it only reads; --allow-writes adds actions"
         click.echo(f"The runs of {session.connection.table} are at {address} ({mode}). Ctrl-C stops it.")
-    app.serve(site, listening)
+    app.serve(site, listening, sys.stdin.fileno() if until_stdin_ends else None)
 
 
 COMMANDS: tuple[click.Command, ...] = (asl, ui)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import socket
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,12 +84,21 @@ def listen(port: int | None, preferred: int) -> socket.socket:
     return made
 
 
-def serve(site: Site, listening: socket.socket) -> None:
-    """Serve until Ctrl-C or SIGTERM."""
+def serve(site: Site, listening: socket.socket, until: int | None = None) -> None:
+    """Serve until Ctrl-C, SIGTERM, or the end of what the file descriptor `until` reads."""
     app = make_app(site, listening.getsockname()[1])
     # An open event stream would keep the server from stopping without a limit.
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False, date_header=False,
         lifespan="off", ws="none",
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listening])
+    server = uvicorn.Server(config)
+
+    def wait_for_end(descriptor: int) -> None:
+        while os.read(descriptor, 4_096):  # not sys.stdin, whose lock a daemon thread would hold at exit
+            pass
+        server.should_exit = True
+
+    if until is not None:
+        threading.Thread(target=wait_for_end, args=(until,), daemon=True).start()
+    server.run(sockets=[listening])
