@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import random
 import threading
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from runstore import clock
 from runstore.aws_api.client import JsonClient
 from runstore.aws_api.endpoint import DYNAMODB, Endpoint
 from runstore.aws_api.errors import ApiError
-from runstore.aws_api.time_limit import seconds_left, time_limit
+from runstore.aws_api.time_limit import keep_limit, seconds_left, time_limit
 from tests.transport.answers import ITEM, OK, failure, http, resets, says, success
 from tests.transport.servers import HOST, Server, serving, unused_port
 
@@ -148,10 +147,11 @@ def test_a_limit_inside_a_limit_only_shortens_it(monkeypatch: pytest.MonkeyPatch
             assert seconds_left() == 5
         assert seconds_left() == 10
         seen: list[float] = []
-        thread = threading.Thread(target=contextvars.copy_context().run, args=(lambda: seen.append(seconds_left()),))
-        thread.start()
-        thread.join()
-        assert seen == [10]
+        for target in (keep_limit(lambda: seen.append(seconds_left())), lambda: seen.append(seconds_left())):
+            thread = threading.Thread(target=target)
+            thread.start()
+            thread.join()
+        assert seen == [10, float("inf")]
     assert seconds_left() == float("inf")
 
 

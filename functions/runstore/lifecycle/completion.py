@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from runstore.aws_api.time_limit import keep_limit
 from runstore.errors import IncompleteCompletionError, error_context
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def in_parallel(
         IncompleteCompletionError: There is no time for a further batch. `done` includes `done_before`.
     """
     reserve = min(_RESERVE, time_left() / 4) if time_left else 0.0
-    done, running = 0, deque[Future[int]]()
+    done, running, work = 0, deque[Future[int]](), keep_limit(work)
     with ThreadPoolExecutor(_WORKERS, "runstore") as workers:
         for batch in _batches(sort_keys, batch_size):
             if time_left and time_left() <= reserve:

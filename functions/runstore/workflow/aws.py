@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from runstore.errors import ConfigurationError, ThrottledError, UnavailableError
@@ -24,19 +23,13 @@ _REFUSED = {
 
 
 def step_functions() -> Any:
-    """Return a client of Step Functions: in Lambda one without botocore, elsewhere boto3's."""
-    if "AWS_LAMBDA_RUNTIME_API" in os.environ and "AWS_CONTAINER_CREDENTIALS_FULL_URI" not in os.environ:
-        from runstore.aws_api.errors import UnusableError  # noqa: PLC0415 only where it is used
-        from runstore.aws_api.stepfunctions import StepFunctions  # noqa: PLC0415
-
-        try:
-            return StepFunctions.from_environment()
-        except UnusableError:  # boto3 knows more sources
-            pass
-    import boto3  # noqa: PLC0415 most processes call nothing
+    """Return the process's client of Step Functions: in an ordinary Lambda function ours, elsewhere boto3's."""
+    from runstore.aws_api.stepfunctions import default_client  # noqa: PLC0415 most processes call nothing
 
     try:
-        return boto3.client("stepfunctions")
+        return default_client()
+    except ConfigurationError:
+        raise
     except Exception as failure:
         raise ConfigurationError(f"cannot make a Step Functions client: {failure}. Is AWS_REGION set?") from failure
 

@@ -13,8 +13,10 @@ record keeps the execution's start time, so a Begin with another one knows that 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
+from runstore.aws_api.time_limit import keep_limit
 from runstore.workflow.errors import WorkflowUnavailableError
 from runstore.workflow.run_record import PRESENT, RUN, patiently, read_run, run_attributes
 
@@ -55,8 +57,9 @@ def _clear(table: Table, started: str) -> None:
     wire = table.get_raw(RUN)
     if wire is None or read_run(wire).started != started or "clearing" not in wire:
         return  # another Begin has finished, and steps may have written what was listed
+    delete = keep_limit(partial(_delete, table))
     with ThreadPoolExecutor(_WORKERS, "runstore") as workers:
-        list(workers.map(lambda item: _delete(table, item), seen))
+        list(workers.map(delete, seen))
     if not seen:
         request = table.update_request(RUN, "REMOVE #clearing", _CLEARING, started={"S": started})
         patiently(table.update, request)
