@@ -19,8 +19,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -130,9 +130,8 @@ def open_list(run_id: str, key: str, texts: tuple[str, ...], sizes: Sequence[int
     return Item(kind="list", items=texts, length=len(texts), weight=weight, capacity=limit, set_id=new_set_id())
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A head or a segment."""
+class Item(NamedTuple):
+    """A head or a segment. A tuple, since reading a long list makes hundreds of them."""
 
     kind: Kind | None = None
     value: str = ""
@@ -146,7 +145,7 @@ class Item:
     expires_at: int = NEVER
     set_id: str = ""
     n: int = 0
-    receipts: Mapping[str, str] = field(default_factory=dict)
+    receipts: Mapping[str, str] = MappingProxyType({})
 
     @property
     def closed(self) -> bool:
@@ -170,6 +169,8 @@ class Item:
 
 def from_wire(wire: Wire) -> Item:
     """Return the head or segment whose wire form, whole or projected, is `wire`."""
+    if "kind" not in wire:
+        return _from_projection(wire)
     weight, sort_key = wire.get("weight"), wire.get("key", _EMPTY)["S"]
     return Item(
         kind=wire.get("kind", _NULL).get("S"),
@@ -185,6 +186,17 @@ def from_wire(wire: Wire) -> Item:
         set_id=wire.get("set_id", _EMPTY)["S"],
         n=split_segment_key(sort_key)[2],
         receipts={name: result["N"] for name, result in wire.items() if name.startswith(RECEIPT_PREFIX)},
+    )
+
+
+def _from_projection(wire: Wire) -> Item:
+    """Return an item that has the attributes by which long lists and keys are read: of those there are thousands."""
+    return Item(
+        items=tuple([element["S"] for element in wire["items"]["L"]]) if "items" in wire else (),
+        length=int(wire["length"]["N"]) if "length" in wire else 0,
+        sealed="sealed" in wire,
+        expires_at=int(wire["expires_at"]["N"]) if "expires_at" in wire else NEVER,
+        n=split_segment_key(wire["key"]["S"])[2] if "key" in wire else 0,
     )
 
 
