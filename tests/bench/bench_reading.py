@@ -1,10 +1,12 @@
 """Reading a whole list, against native maps in one item through boto3's resource."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from time import process_time
 
 from runstore import RunStore, Settings
 from tests.bench.bench import Bench, Row, element, in_turns, milliseconds, new_run_id, ratio_of_medians
+from tests.bench.replay import rewind
 
 TITLE = "reading a list of 1,500 elements against boto3's resource with native maps in one item, in turns"
 _ELEMENTS, _ROUNDS = 1_500, 25
@@ -27,20 +29,59 @@ def measure(bench: Bench) -> Iterator[Row]:
     def native() -> None:
         table.get_item(Key=place, ConsistentRead=True)
 
-    for key in ("made by push", "made by push_many", "made by set"):
-
-        def ours(key: str = key) -> None:
-            store.get(key)
-
+    keys = ("made by push", "made by push_many", "made by set")
+    for key in keys:
         if store.get(key) != elements:
             yield Row(key, "reads back something else", "equal", met=False)
             continue
-        in_turns(2, ours, native)
         before = meter.read()
-        mine, theirs = in_turns(_ROUNDS, ours, native)
+        store.get(key)
         cost = meter.read() - before
-        also = (
-            f"{milliseconds(mine)} against {milliseconds(theirs)}; {cost.requests / _ROUNDS:g} requests, "
-            f"{cost.read_units / _ROUNDS:g} read units"
+        yield Row(f"{key}: cost", f"{cost.requests:g} requests, {cost.read_units:g} read units")
+    yield from _compared(keys, store, native, "through boto3, DynamoDB Local", (None, None))
+    direct = RunStore(store.run_id, client=bench.direct(), settings=settings)
+    yield from _compared(keys, direct, native, "directly, DynamoDB Local", (3, 0.15))
+    with bench.replay() as url:
+        elsewhere = bench.resource_table(url)
+        direct = RunStore(store.run_id, client=bench.direct(url), settings=settings)
+        yield from _compared(
+            keys,
+            direct,
+            lambda: elsewhere.get_item(Key=place, ConsistentRead=True),
+            "directly, a server that answers at once",
+            (3, None),
+            before=lambda: rewind(url),
         )
-        yield Row.at_least(key, ratio_of_medians(theirs, mine), 3, "times faster", also)
+
+
+def _compared(  # noqa: PLR0913 what is read, how, and its targets
+    keys: tuple[str, ...],
+    store: RunStore,
+    native: Callable[[], object],
+    how: str,
+    limits: tuple[float | None, float | None],
+    *,
+    before: Callable[[], None] = lambda: None,
+) -> Iterator[Row]:
+    for key in keys:
+
+        def ours(key: str = key) -> None:
+            before()
+            store.get(key)
+
+        def theirs() -> None:
+            before()
+            native()
+
+        in_turns(2, ours, theirs)
+        mine, other = in_turns(_ROUNDS, ours, theirs)
+        also = f"{milliseconds(mine)} against {milliseconds(other)}"
+        ratio, what = ratio_of_medians(other, mine), f"{key}: {how}"
+        if limits[0] is None:
+            yield Row(what, f"{ratio:.2f} times faster ({also})")
+        else:
+            yield Row.at_least(what, ratio, limits[0], "times faster", also)
+        if limits[1] is not None:
+            mine, other = in_turns(_ROUNDS, ours, theirs, clock=process_time)
+            also = f"{milliseconds(mine)} against {milliseconds(other)}"
+            yield Row.at_most(f"{key}: processor", ratio_of_medians(mine, other), limits[1], "of boto3's", also)

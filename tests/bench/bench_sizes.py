@@ -31,6 +31,8 @@ def measure(_: Bench) -> Iterator[Row]:
     package = {path.relative_to(_FUNCTIONS).as_posix(): path for path in (_FUNCTIONS / "runstore").rglob("*.py")}
     entry_points = {path.name: path for path in _FUNCTIONS.glob("*.py")}
     yield Row("layer (the package alone)", _packed(package))
+    transport = {name: path for name, path in package.items() if "/aws_api/" in name or name.endswith("/direct.py")}
+    yield Row.at_most("the direct transport's part of layer and bundle", len(_zip(transport)) / 1_000, 15, "kB")
     lines = _REQUIREMENTS.read_text("utf-8").splitlines()
     for name in (line.partition("==")[0] for line in lines if "==" in line):
         bundled = {
@@ -44,12 +46,16 @@ def measure(_: Bench) -> Iterator[Row]:
 
 
 def _packed(files: dict[str, Path]) -> str:
+    unpacked = sum(path.stat().st_size for path in files.values())
+    return f"{_kilobytes(len(_zip(files)))}, unpacked {_kilobytes(unpacked)}, {len(files)} files"
+
+
+def _zip(files: dict[str, Path]) -> bytes:
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, path in files.items():
             packed.write(path, name)
-    unpacked = sum(path.stat().st_size for path in files.values())
-    return f"{_kilobytes(len(archive.getvalue()))}, unpacked {_kilobytes(unpacked)}, {len(files)} files"
+    return archive.getvalue()
 
 
 def _kilobytes(size: int) -> str:

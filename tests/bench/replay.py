@@ -31,6 +31,15 @@ _KEPT = ("content-type", "x-amz-crc32", "x-amzn-requestid")
 Key = tuple[bytes, bytes]
 
 
+def rewind(url: str) -> None:
+    """Let a server give all its recorded answers once more."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(str(parts.hostname), parts.port)
+    connection.request("POST", "/", b"", {"X-Amz-Target": f"Bench.{REWIND.decode()}"})
+    connection.getresponse().read()
+    connection.close()
+
+
 class Recording:
     """The answers so far, by operation and body, and how many of each have been given since the last rewind."""
 
