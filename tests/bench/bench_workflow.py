@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from runstore.testing import InMemoryRunStore, run_workflow
-from runstore.workflow import StepApi, Workflow
+from runstore.workflow import StepApi, Workflow, metrics
 from tests.bench.bench import Bench, Row, in_turns, milliseconds, ratio_of_medians
 from tests.workflow.driver import Machine
 
@@ -70,6 +70,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     """Run many branches in process, then wide and long workflows through the interpreter."""
     yield from _in_process()  # first: what the others leave on the heap would count against it
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "write", lambda *_: None)  # which would go between the rows
         leaves = _transitions(patch, branches=80) - _transitions(patch, branches=40)
         # From 40 to 80 branches the fan-out becomes a tree of two groups: what that adds is not the leaves'.
         yield Row.at_most("transitions of a leaf", _leaf_transitions(patch), 4)

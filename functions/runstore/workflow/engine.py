@@ -7,6 +7,7 @@ a straggler is in the run's records, written conditionally; the state only says 
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ class Engine:
         if outcome is not None:
             return event.answer(self.branches.after(step, outcome, run, generation))
         if delay := step.pop("delay", 0):  # a join counts it from the end of the last branch
-            step["at"] = machine.timestamp(self.now() + delay + 1)
+            step["at"] = machine.timestamp(math.ceil(self.now() + delay))
             return event.answer(self.branches.go_on(step, run, generation))
         if "wait" in step:
             step, following = self._resume(step, event, run)
@@ -174,11 +175,16 @@ class Engine:
         number = step["attempt"] if attempts < 0 else attempts
         attempt = Attempt(step["action"], number, step.get("began") or self.now(), failure)
         if options is not None and step["attempt"] < options.attempts and not failure.permanent and attempts < 0:
-            due = self.now() + options.wait_after(step["attempt"])
+            pause = options.wait_after(step["attempt"])
+            due = math.ceil(self.now() + pause) if pause else self.now()
             self.records.record_attempt(step["id"], attempt, self.now(), due)
-            at = machine.timestamp(due + 0.999 if due > self.now() else due)
             error = [failure.name, failure.message[:_MAX_REMEMBERED]]
-            again = {"attempt": step["attempt"] + 1, "at": at, "began": attempt.began, "error": error}
+            again = {
+                "attempt": step["attempt"] + 1,
+                "at": machine.timestamp(due),
+                "began": attempt.began,
+                "error": error,
+            }
             return self.branches.go_on(step | again, run, generation)
         self.counts["StepFailures"] += 1
         if options is not None and options.on_failure is not None:
