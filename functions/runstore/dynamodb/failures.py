@@ -63,8 +63,8 @@ def translate_error(
     """
     codes = error_codes(failure)
     if failure.unusable:
-        return ConfigurationError(f"cannot send {operation} to table {table!r}: {failure}")
-    said = str(failure) or ", ".join(sorted(codes))
+        return ConfigurationError(f"cannot send {operation} to table {table!r}: {str(failure).rstrip('.')}")
+    said = str(failure).rstrip(".") or ", ".join(sorted(codes))
     if codes & (_THROTTLED | _CONFLICTS):
         what = f"DynamoDB throttled {operation} to the last attempt ({', '.join(sorted(codes))})"
         return _with_advice(ThrottledError, what, may_have_happened=may_have_happened)
