@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
+from typing_extensions import override
 
 from runstore import KeyTypeMismatchError, RunStore, Settings, UnavailableError
 from runstore.dynamodb.boto3_transport import Boto3Transport
@@ -189,6 +190,14 @@ class Name(StrEnum):
     LIST = "list"
     COUNT = "count"
     TOKEN = "t"
+
+    @override
+    def __str__(self) -> str:
+        return f"Name.{self.name}"
+
+    @override
+    def __format__(self, _: str) -> str:
+        return str(self)
 
 
 def test_members_of_a_string_enum_are_the_text_that_they_hold() -> None:
