@@ -77,7 +77,7 @@ def test_a_completion_out_of_time_is_resumed(table: TablePlace, run_id: str) -> 
     for number in range(160):
         store.set(f"key {number}", number)
     left = iter([20.0, 20.0, 20.0, 20.0])  # asked once for the reserve and before each batch of 25
-    with pytest.raises(IncompleteCompletionError, match="time ran out after 75 items of the run: call again") as caught:
+    with pytest.raises(IncompleteCompletionError, match="time ran out after 75 items of the run") as caught:
         complete(table_of(store), lambda: next(left, 0.0))
     assert caught.value.done == 75
     assert len(table.items(run_id)) == 85

@@ -76,6 +76,20 @@ FAULTY = {
 }
 
 
+def _large(*programs: list[Op]) -> Scenario:
+    return Scenario((Phase(tuple(map(tuple, programs))),), Conditions(segment_bytes=1, large_bytes=1))
+
+
+# Elements that never go into a head, which they close. Random programs have them under faults too.
+LARGE = {
+    "two pushers": _large([_push("a")], [_push("b"), _GET]),
+    "one token, two attempts": _large([_push("a", "t")], [_push("a", "t"), _push("b")]),
+    "a push under a delete": _large([_push("a")], [_DELETE, _GET]),
+    "a push onto a set list": _large([_push("a")], [_set(["x"]), _push("b")]),
+    "a push under a set": _large([_push("a")], [_set("x")]),
+}
+
+
 def _completed(first: list[Op], second: list[Op]) -> Scenario:
     """Return a scenario with a completion in the middle, and what its stragglers do afterwards."""
     after = ((_push("y"),), (_push("x"), _GET))

@@ -85,6 +85,7 @@ def _conditions(rng: random.Random, *, faulty: bool = True) -> Conditions:
         step_seconds=rng.choice([0, 0, 0.1, 1]),
         page=rng.choice([1, 2, 1_000_000]),
         faults=faults,
+        large_bytes=rng.choice([1, 2_048, 2_048]),
     )
 
 

@@ -60,6 +60,7 @@ class Conditions:
     step_seconds: float = 0.0
     page: int = 1_000_000
     part_segments: int = 2
+    large_bytes: int = 2_048  # elements of this weight, and twice `segment_bytes`, go beyond the head
     faults: tuple[str, ...] = ()
     max_value_bytes: int = 65_536
     transport: str = "boto3"
@@ -135,6 +136,7 @@ class World:
             (clock, "sleep", sleep),
             (secrets, "token_urlsafe", random_id),
             (items, "PART_SEGMENTS", self.conditions.part_segments),
+            (items, "LARGE_BYTES", self.conditions.large_bytes),
             (completion, "ThreadPoolExecutor", _InTurn),
         ]
         kept = [(module, name, getattr(module, name)) for module, name, _ in replaced]

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import proofs
-from tests.simulation.cases import COMPLETED, FAULTY, HEAVY, SEGMENT_BYTES, SMALL, small
+from tests.simulation.cases import COMPLETED, FAULTY, HEAVY, LARGE, SEGMENT_BYTES, SMALL, small
 from tests.simulation.exploration import every_interleaving
 from tests.simulation.scenario import over
 from tests.simulation.scheduler import TRANSPORTS
@@ -20,6 +20,15 @@ ONE_TRANSPORT = ["boto3", pytest.param("direct", marks=pytest.mark.prove)]
 def test_every_order_can_be_explained(name: str, segment_bytes: int, transport: str) -> None:
     """Whatever order the requests of a few operations take, their answers are those of some sequence of them."""
     tally = every_interleaving(over(small(name, segment_bytes), transport))
+    proofs.record(interleavings_of_small_programs=tally.runs, simulated_requests=tally.requests)
+    assert tally.runs > 1
+
+
+@pytest.mark.parametrize("transport", ONE_TRANSPORT)
+@pytest.mark.parametrize("name", LARGE)
+def test_every_order_of_large_elements_can_be_explained(name: str, transport: str) -> None:
+    """Elements that a head does not take are neither doubled nor lost, whoever is in between."""
+    tally = every_interleaving(over(LARGE[name], transport))
     proofs.record(interleavings_of_small_programs=tally.runs, simulated_requests=tally.requests)
     assert tally.runs > 1
 

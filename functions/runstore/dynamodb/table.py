@@ -153,6 +153,19 @@ class Table:
         wire = answer.get("Attributes" if done else "Item")
         return done, None if wire is None else from_wire(wire)
 
+    def close_head(self, key: str, change: expressions.Change, chain: str) -> tuple[bool, Item | None]:
+        """UpdateItem that closes an open head of the change's kind."""
+        request = {
+            "TableName": self.settings.table_name,
+            "Key": self._key(key),
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **expressions.close_head(change, chain, clock.now()),
+        }
+        done, answer = self._write("UpdateItem", request)
+        wire = answer.get("Attributes" if done else "Item")
+        return done, None if wire is None else from_wire(wire)
+
     def put(self, request: Request) -> tuple[bool, Wire | None]:
         """PutItem of a `put_request`."""
         done, answer = self._write("PutItem", request)

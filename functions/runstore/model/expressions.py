@@ -102,6 +102,12 @@ _INCREMENT_SEGMENT = (  # a segment that this increment may create: it continues
 # A head that a retried request wrote again after a reset still names the sealed chain: it gets a new one.
 NEW_CHAIN = "SET #chain = :new, #expires_at = :expires_at"
 
+# Large elements go beyond the head, which is closed for them. A late attempt closes a newer head early: nobody sees it.
+CLOSE_HEAD = (
+    "SET #capacity = :zero, #weight = if_not_exists(#weight, :zero), #chain = if_not_exists(#chain, :chain), "
+    "#items = if_not_exists(#items, :none), #length = if_not_exists(#length, :zero)"
+)
+
 _INCREMENT_HEAD = "SET #kind = :kind, #expires_at = :expires_at ADD #number :operand"
 
 
@@ -158,6 +164,23 @@ def append(change: Change, target: Target, now: int, expires_at: int) -> dict[st
         "ExpressionAttributeNames": attribute_names(update, condition)
         | ({"#receipt": change.receipt} if change.receipt else {}),
         "ExpressionAttributeValues": values,
+    }
+
+
+def close_head(change: Change, chain: str, now: int) -> dict[str, Any]:
+    """Return the UpdateItem parameters, beside table and key, that close an open head of the change's kind."""
+    condition = f"attribute_exists(#run_id) AND {_SAME_KIND} AND {_NOT_YET_APPLIED} AND NOT {EXPIRED}"
+    return {
+        "UpdateExpression": CLOSE_HEAD,
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": attribute_names(CLOSE_HEAD, condition) | {"#receipt": change.receipt or ""},
+        "ExpressionAttributeValues": {
+            ":kind": {"S": change.kind},
+            ":now": {"N": str(now)},
+            ":zero": {"N": "0"},
+            ":none": {"L": []},
+            ":chain": {"S": chain},
+        },
     }
 
 

@@ -35,6 +35,7 @@ LAST_SEGMENT = 99_999_999
 RECEIPT_PREFIX = "r:"
 PART_SEGMENTS = 16  # a part of push_many has at most the bytes of this many segments: few requests, small reads
 MAX_PART_ELEMENTS = 500
+LARGE_BYTES = 2_048  # elements of this weight never go into a head: every writer that tries the head pays for its size
 NEVER = 10**15  # epoch seconds: when an item without expires_at expires
 
 _ELEMENT_OVERHEAD = 1  # what DynamoDB adds to each element of a list

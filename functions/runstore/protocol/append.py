@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from runstore import clock
 from runstore.model import items
-from runstore.model.expressions import ABSENT, NEW_CHAIN, SAME_CLOSED_HEAD, Change, Target
-from runstore.model.items import Item, from_wire, intent_key, segment_key
+from runstore.model.expressions import ABSENT, NEW_CHAIN, NOT_SET, SAME_CLOSED_HEAD, Change, Target
+from runstore.model.items import Item, from_wire, intent_key, segment_key, to_wire
 from runstore.protocol.kinds import mismatch
 from runstore.protocol.replace import remove_expired
 from runstore.protocol.tails import Tail, TailCache
@@ -79,11 +79,15 @@ class _Append:
 
     def try_head(self) -> str | _SegmentTarget:
         """Write to the head: one request, and the whole operation while the head is open."""
+        if self.is_large():
+            return self.begin_beyond_head()
         done, head = self.send(0, items.new_chain(), "0")
         if head is None:  # removed after it made the condition false
             raise _ChainReplacedError
-        if done:
-            return head.total
+        return head.total if done else self.pass_head(head)
+
+    def pass_head(self, head: Item) -> str | _SegmentTarget:
+        """Return where to go from a head that was not written to."""
         if head.expired(clock.now()):
             remove_expired(self.table, self.key, head)
             raise _ChainReplacedError
@@ -97,6 +101,51 @@ class _Append:
         if self.change.digest and (intent := self.table.get_raw(self.intent)) is not None:
             return self.find_receipt(_search_from(intent), head)
         return self.write_intent(self.after(self.table.tail(self.key, self.chain), head), head)
+
+    def is_large(self) -> bool:
+        """Whether the elements would make a head expensive for every writer that tries it."""
+        limit = max(items.LARGE_BYTES, 2 * self.table.settings.segment_bytes)
+        return self.change.kind == "list" and self.change.weight >= limit
+
+    def begin_beyond_head(self) -> str | _SegmentTarget:
+        """Close the head, so that large elements go into the chain; begin the list if there is none."""
+        done, head = self.table.close_head(self.key, self.change, items.new_chain())
+        if head is None:
+            return self.begin_chain()
+        if not done:
+            return self.pass_head(head)
+        self.use_chain(head.chain, head.expires_at)
+        return self.write_intent(self.after(None, head), head)
+
+    def begin_chain(self) -> str:
+        """Begin a list with an empty closed head and the elements in the first segment, all or nothing.
+
+        If the request is retried after the key was reset, that segment makes its condition false.
+        """
+        chain, total = items.new_chain(), len(self.change.operand)
+        segment = Item(
+            kind="list",
+            items=tuple(self.change.operand),
+            length=total,
+            chain=chain,
+            weight=self.change.weight,
+            capacity=1,
+        )
+        head = Item(kind="list", chain=chain, weight=1, capacity=1)
+        first = {**to_wire(segment), str(self.change.receipt): {"N": str(total)}}
+        now = {"now": {"N": str(clock.now())}}
+        writes = [
+            {"Put": self.table.put_request(self.key, to_wire(head), NOT_SET, **now)},
+            {"Put": self.table.put_request(segment_key(self.key, chain, 1), first, ABSENT)},
+        ]
+        self.use_chain(chain, self.table.expires_at())
+        if self.change.digest:
+            writes.append({"Put": self.table.put_request(self.intent, {"search_from": {"N": "0"}}, ABSENT)})
+        if not self.table.transact(*writes) and self.table.get_raw(segment_key(self.key, chain, 1)) is None:
+            raise _ChainReplacedError  # another writer was faster; not an earlier attempt of this request
+        tail = Tail(chain, 1, str(total), closed=True, head_expires_at=self.head_expires_at, seen_at=clock.elapsed())
+        self.tails.put(self.table.settings.table_name, self.table.run_id, self.key, tail)
+        return str(total)
 
     def try_cached_tail(self, tail: Tail) -> str | _SegmentTarget:
         """Go to the cached tail, and ask first where the tail is now if that is in doubt."""
