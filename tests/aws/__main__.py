@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from infra.local import LocalStackError
-from tests.aws import claims_service, claims_store, claims_workflows
+from tests.aws import claims_access, claims_service, claims_store, claims_workflows
 from tests.aws.claims import FAILED, REFUTED, Claim, Verdict, estimate, is_green, report, settle
 from tests.aws.stacks import PREFIX, ROOT, AwsStack, Deployment, DeploymentError, adopt, local_deployment
 
@@ -27,7 +27,7 @@ DEPLOY: Final = Claim(
     local="the local stack deploys the template by itself; only the trials were deployed by `sam deploy`",
     adopted="the stack was there already",
 )
-ALL: Final = [DEPLOY, *claims_store.CLAIMS, *claims_workflows.CLAIMS, *claims_service.CLAIMS]
+ALL: Final = [DEPLOY, *claims_store.CLAIMS, *claims_workflows.CLAIMS, *claims_access.CLAIMS, *claims_service.CLAIMS]
 
 
 def main() -> int:

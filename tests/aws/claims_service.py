@@ -10,30 +10,17 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
-
 from infra.local.interpreters import OWN_RUNTIME
 from runstore import RunStore
 from tests.aws.claims import CannotSettleError, Claim
 from tests.aws.claims_workflows import expect, run_trial
 from tests.aws.cost import Usage
-from tests.aws.stacks import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.aws.stacks import Deployment
 
-FORBIDDEN: Final = (
-    "dynamodb:Scan",
-    "dynamodb:DeleteTable",
-    "dynamodb:UpdateTable",
-    "dynamodb:ExportTableToPointInTime",
-    "states:StartExecution",
-    "lambda:InvokeFunction",
-    "iam:PassRole",
-    "s3:GetObject",
-)
 METRIC_MINUTES: Final = 12
 
 
@@ -43,30 +30,6 @@ def later(look: Callable[[], Any], minutes: float = METRIC_MINUTES) -> Any:
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(10)
     return found
-
-
-def _permissions(deployment: Deployment) -> str:
-    """Ask IAM about each role: what the template allows is allowed, and nothing else on the table or elsewhere."""
-    iam, formation = deployment.stack.client("iam"), deployment.stack.client("cloudformation")
-    mapping = yaml_parse((ROOT / "template.yaml").read_text("utf-8"))["Mappings"]["TableActions"]
-    everything = sorted({action for each in mapping.values() for action in each["Actions"]})
-    table = deployment.stack.outputs["TableArn"]
-    asked = 0
-    for name, each in mapping.items():
-        found = formation.describe_stack_resource(StackName=deployment.store_name, LogicalResourceId=f"{name}Role")
-        role = iam.get_role(RoleName=found["StackResourceDetail"]["PhysicalResourceId"])["Role"]["Arn"]
-        for resource, actions in ((table, everything), (f"{table}-other", everything), ("*", FORBIDDEN)):
-            answers = iam.simulate_principal_policy(
-                PolicySourceArn=role, ActionNames=list(actions), ResourceArns=[resource]
-            )
-            for answer in answers["EvaluationResults"]:
-                allowed = answer["EvalDecision"] == "allowed"
-                wanted = resource == table and answer["EvalActionName"] in each["Actions"]
-                expect(
-                    allowed == wanted, f"{name}: {answer['EvalActionName']} on {resource} is {answer['EvalDecision']}"
-                )
-                asked += 1
-    return f"IAM answered {asked} questions about {len(mapping)} roles as the template means them"
 
 
 def _error_names(deployment: Deployment) -> str:
@@ -289,11 +252,6 @@ UPDATED: Final = "the stack would have to be deployed with other parameters"
 NAMED: Final = "its alarms and its namespace may be set in another way"
 
 CLAIMS: Final = [
-    Claim(
-        "permissions",
-        "IAM allows each function what the template lists, and nothing else",
-        _permissions,
-    ),
     Claim(
         "error-names", "Step Functions names ends of functions as the Retry lists expect", _error_names, Usage(12, 4)
     ),

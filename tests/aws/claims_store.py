@@ -16,7 +16,16 @@ from tests.aws.stacks import ROOT
 if TYPE_CHECKING:
     from tests.aws.stacks import Deployment
 
-FUNCTIONS: Final = ("get_value", "set_value", "push_item", "increment_counter", "delete_key", "complete_run")
+FUNCTIONS: Final = (
+    "get_value",
+    "get_values",
+    "set_value",
+    "push_item",
+    "increment_counter",
+    "delete_key",
+    "apply_operations",
+    "complete_run",
+)
 CONTRACT: Final = "tests/aws/functions_contract.py"
 MANY: Final = Usage(writes=40_000, reads=40_000)
 

@@ -85,13 +85,11 @@ def _wait_for_event(deployment: Deployment) -> str:
     arn = _start(deployment, deployment.trials["TrialArn"], {"data": {"kind": "wait"}})
     token = eventually(lambda: _store(deployment, arn).get("token"))
     expect(token, "no token was stored")
-    clients = {"client": stack.client("dynamodb"), "stepfunctions": stack.client("stepfunctions")}
-    first = send_event(token, {"ok": True}, table_name=stack.table_name, **clients)
-    second = send_event(token, {"ok": False}, table_name=stack.table_name, **clients)
+    first, second = (stack.invoke("send_event", {"token": token, "body": {"ok": ok}}) for ok in (True, False))
     done = stack.wait(arn)
     expect(done.status == "SUCCEEDED" and done.output["answer"] == {"ok": True}, done)
     expect((first["accepted"], second["accepted"]) == (True, False), (first, second))
-    return "the first event woke the branch, the second was not accepted"
+    return "the function's first event woke the branch, its second was not accepted"
 
 
 def _failing_run(deployment: Deployment) -> str:

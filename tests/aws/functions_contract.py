@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,8 +16,6 @@ import pytest
 from botocore.config import Config
 
 import runstore
-from runstore import RunStore
-from runstore.dynamodb.defaults import new_client
 from runstore.testing import contract
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def _functions() -> Any:
 
 
 class FunctionStore:
-    """A run, reached through the functions. No function lists keys, so those come from the table."""
+    """A run, reached through the functions."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -89,22 +88,22 @@ class FunctionStore:
         """Delete the run's items."""
         return int(self._call("complete_run")["deleted"])
 
-    def keys(self, *arguments: Any) -> list[str]:
-        """Return the keys, read from the table."""
-        return self._table().keys(*arguments)
+    def setdefault(self, key: str, value: Any) -> Any:
+        """Write a key only if it is not set."""
+        return self._call("set_value", key=key, value=value, ifAbsent=True)["value"]
 
-    def snapshot(self, *arguments: Any) -> dict[str, Any]:
-        """Return the run's keys and values, read from the table."""
-        return self._table().snapshot(*arguments)
+    def apply(self, operations: list[dict[str, Any]], *, token: str | None = None) -> Any:
+        """Do several operations in order."""
+        return self._call("apply_operations", operations=operations, **_given(token))["results"]
 
-    def _table(self) -> RunStore:
-        _functions()
-        return RunStore(self.run_id, table_name=TARGET["table"], client=_client())
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys that begin with a prefix."""
+        return sorted(self.snapshot(prefix), key=str.encode)
 
-
-@functools.cache
-def _client() -> Any:
-    return new_client()
+    def snapshot(self, prefix: str = "") -> dict[str, Any]:
+        """Return keys and values."""
+        values: dict[str, Any] = self._call("get_values", prefix=prefix)["values"]
+        return values
 
 
 def _given(token: str | None) -> dict[str, str]:
@@ -131,3 +130,27 @@ class TestCounters(_Through, contract.CountersContract):
 
 class TestTokens(_Through, contract.TokensContract):
     """Tokens."""
+
+
+class TestOperations:
+    """The functions that the contract does not know."""
+
+    def test_the_first_value_stays(self) -> None:
+        """Of several that offer a value the first one wins, and each learns what the key holds."""
+        store = FunctionStore(f"functions-{uuid.uuid4()}")
+        assert [store.setdefault("winner", name) for name in "abc"] == ["a", "a", "a"]
+
+    def test_operations_in_one_call(self) -> None:
+        """They take effect in order, and count once however often they are sent."""
+        store = FunctionStore(f"functions-{uuid.uuid4()}")
+        operations: list[dict[str, Any]] = [
+            {"do": "set", "key": "results/1", "value": 1},
+            {"do": "push", "key": "list", "item": "a"},
+            {"do": "increment", "key": "n", "delta": 2},
+            {"do": "get", "key": "n"},
+        ]
+        results = [store.apply(operations, token="once") for _ in range(2)]
+        assert results[0] == results[1]
+        assert results[0][-1] == {"key": "n", "value": 2, "found": True}
+        assert store.snapshot() == {"list": ["a"], "n": 2, "results/1": 1}
+        assert store.keys("results/") == ["results/1"]
