@@ -147,12 +147,8 @@ resource "aws_iam_role_policy" "function" {
           Resource = "${aws_cloudwatch_log_group.function[each.key].arn}:*"
         },
       ],
-      each.key != "send-event" ? [] : [
-        for machines in concat(
-          ["${local.prefix}:states:${local.here}:stateMachine:${var.name}-approval-workflow"],
-          length(var.state_machine_arns) == 0 ? [] : [var.state_machine_arns],
-        ) : { Effect = "Allow", Action = "states:SendTaskSuccess", Resource = machines }
-      ],
+      # IAM knows no resource for it: the task token, which the table holds, says which state.
+      each.key != "send-event" ? [] : [{ Effect = "Allow", Action = "states:SendTaskSuccess", Resource = "*" }],
       each.key != "retire-run" ? [] : [
         { Effect = "Allow", Action = "sqs:SendMessage", Resource = aws_sqs_queue.dead_letters.arn },
       ],

@@ -35,7 +35,7 @@ def _pytest(deployment: Deployment, transport: str, *arguments: str) -> str:
     stack = deployment.stack
     names = {name: "".join(word.capitalize() for word in name.split("_")) for name in FUNCTIONS}
     target: dict[str, Any] = {
-        "table": stack.table_name,
+        "table": stack.table_name if transport == "functions" else _contract_table(deployment),
         "transport": transport,
         "known_as": "ministack" if deployment.is_local else "aws",
         "environment": {"AWS_REGION": _region(deployment), **stack.environment()},
@@ -51,6 +51,22 @@ def _pytest(deployment: Deployment, transport: str, *arguments: str) -> str:
         failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
         raise RefutedError(f"{last}: {'; '.join(failed[:5]) or done.stdout[-500:]}")
     return last.strip("= ")
+
+
+def _contract_table(deployment: Deployment) -> str:
+    """Make a table for the contract, once: like the store's, but it never deletes what the tests let expire."""
+    name, client = f"{deployment.name}-contract", deployment.stack.client("dynamodb")
+    if name not in client.list_tables()["TableNames"]:
+        like = client.describe_table(TableName=deployment.stack.table_name)["Table"]
+        client.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=like["AttributeDefinitions"],
+            KeySchema=like["KeySchema"],
+        )
+        deployment.undo_later("the contract's table", lambda: client.delete_table(TableName=name))
+        client.get_waiter("table_exists").wait(TableName=name)
+    return name
 
 
 def _region(deployment: Deployment) -> str:
