@@ -25,7 +25,7 @@ RETRY: list[Any] = json.loads((ROOT / "infra/statemachines/order_fanout.asl.json
 
 def test_the_retry_to_copy_is_the_example_s() -> None:
     """What users copy is what the example state machine has, and the page explains each name."""
-    assert state(MACHINES, 1) == {"Retry": RETRY}
+    assert state(MACHINES, 2) == {"Retry": RETRY}
     explained = re.findall(r"^\| (`.+?) \|", read(MACHINES).partition("## Retry")[2], flags=re.MULTILINE)
     named = [name for row in explained for name in re.findall(r"`([\w.]+)`", row)]
     assert named == RETRY[0]["ErrorEquals"]
@@ -83,6 +83,27 @@ def test_the_table_of_variables_is_the_settings_() -> None:
     with pytest.raises(runstore.ConfigurationError, match="RUNSTORE_TABLE"):
         Settings.from_environment(environment={})
     assert "| `RUNSTORE_TABLE` | none |" in read(PYTHON)
+
+
+def test_the_operations_of_one_state_are_applied(run_stores: RunStores) -> None:
+    """The printed payload is one that apply_operations takes, and its repetition counts nothing twice."""
+    given = state(MACHINES, 1)["RecordItem"]["Parameters"]["Payload"]
+    assert set(given) == {"runId.$", "token.$", "operations"}
+    operations = json.loads(json.dumps(given["operations"]).replace('"id.$": "$.item.id"', '"id": 7'))
+    event = {"runId": "run-1", "token": "RecordItem#7", "operations": operations}
+    for _ in range(2):
+        results = importlib.import_module("apply_operations").handler(event, None)["results"]
+        assert results == [{"key": "results", "length": 1}, {"key": "processedCount", "value": 1}]
+    assert run_stores("run-1").snapshot() == {"results": [{"id": 7, "status": "done"}], "processedCount": 1}
+
+
+def test_every_variable_of_the_package_is_in_the_table() -> None:
+    """The table of the Python guide has each variable that the store reads."""
+    sources = [path.read_text("utf-8") for path in (ROOT / "functions/runstore").rglob("*.py")]
+    variables = {name for text in sources for name in re.findall(r'"(RUNSTORE_[A-Z_]+)"', text)}
+    listed = set(re.findall(r"^\| `(RUNSTORE_\w+)` \|", read(PYTHON), flags=re.MULTILINE))
+    assert {"RUNSTORE_TABLE", "RUNSTORE_TRANSPORT"} <= listed
+    assert variables - listed <= {"RUNSTORE_STATE_MACHINE_ARN"}
 
 
 def test_the_step_of_the_python_guide_passes_its_own_test(run_stores: RunStores) -> None:
