@@ -2,13 +2,13 @@
 
 from runstore import JSON, RunStore
 from runstore.aws_lambda.entry_point import entry_point
-from runstore.lifecycle import completion
-from runstore.store import table_of
+from runstore.lifecycle.completion import TimeLeft
+from runstore.store import complete_within
 
 
-def complete(store: RunStore, time_left: completion.TimeLeft | None) -> dict[str, JSON]:
+def complete(store: RunStore, time_left: TimeLeft | None) -> dict[str, JSON]:
     """Delete the run's items."""
-    return {"runId": store.run_id, "deleted": completion.complete(table_of(store), time_left)}
+    return {"runId": store.run_id, "deleted": complete_within(store, time_left)}
 
 
 handler = entry_point(complete)

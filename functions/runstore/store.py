@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
     from runstore.dynamodb.transport import Transport
+    from runstore.lifecycle.completion import TimeLeft
 
 
 class RunStore:
@@ -237,9 +238,12 @@ class RunStore:
 
         Operations that overlap it may have any outcome. Costs a write unit per KB.
         """
+        return self._complete(None)
+
+    def _complete(self, time_left: TimeLeft | None) -> int:
         from runstore.lifecycle import completion  # noqa: PLC0415 a function that never completes starts sooner without
 
-        return completion.complete(self._table)
+        return completion.complete(self._table, time_left)
 
 
 def table_of(store: RunStore) -> Table:
@@ -249,7 +253,12 @@ def table_of(store: RunStore) -> Table:
 
 def keys_of(store: RunStore, budget: Budget = UNLIMITED) -> Keys:
     """Return the keys behind a store, with a limit to what is read, for the functions."""
-    return Keys(store._table, store._keys.tails, budget)  # noqa: SLF001 the same package
+    return store._keys.within(budget)  # noqa: SLF001 the same package
+
+
+def complete_within(store: RunStore, time_left: TimeLeft | None) -> int:
+    """Delete every item of the run, as long as there is time, for the functions."""
+    return store._complete(time_left)  # noqa: SLF001 the same package
 
 
 def _partly_appended(failure: RunStoreError, appended: int, total: int, *, repeatable: bool) -> RunStoreError:

@@ -1,5 +1,6 @@
 """The fixture `run_stores`: memory in the place of the table, wherever the tested code makes a store."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import increment_counter
-import push_item
 import runstore
-from runstore import InvalidRunIdError, RunStore, ValueTooLargeError  # before the fixture replaces it
+from runstore import (
+    InvalidRunIdError,
+    ResultTooLargeError,
+    RunStore,
+    ValueTooLargeError,
+)  # before the fixture replaces it
 from runstore.testing.replacement import RunStores
 
 if TYPE_CHECKING:
@@ -58,14 +62,31 @@ def test_a_subclass_keeps_what_it_adds(run_stores: RunStores) -> None:
     assert run_stores("run-1").get("list") == ["a"]
 
 
+EVENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "push_item": ({"key": "list", "item": 1, "token": "t"}, {"key": "list", "length": 1}),
+    "increment_counter": ({"key": "n"}, {"key": "n", "value": 1}),
+    "set_value": ({"key": "n", "value": 7, "ifAbsent": True}, {"key": "n", "value": 1}),
+    "get_value": ({"key": "list"}, {"key": "list", "value": [1], "found": True}),
+    "get_values": ({"prefix": "l"}, {"values": {"list": [1]}}),
+    "apply_operations": (
+        {"operations": [{"do": "get", "key": "n"}]},
+        {"results": [{"key": "n", "value": 1, "found": True}]},
+    ),
+    "delete_key": ({"key": "n"}, {"key": "n"}),
+    "complete_run": ({}, {"runId": "run-1", "deleted": 1}),
+}
+
+
 def test_the_functions_use_it(run_stores: RunStores) -> None:
     """The deployed functions' own handlers work on it too, with their checks."""
-    assert push_item.handler({"runId": "run-1", "key": "list", "item": 1, "token": "t"}, None) == {
-        "key": "list",
-        "length": 1,
-    }
-    assert increment_counter.handler({"runId": "run-1", "key": "n"}, None) == {"key": "n", "value": 1}
-    assert run_stores("run-1").snapshot() == {"list": [1], "n": 1}
+    for name, (event, result) in EVENTS.items():
+        assert importlib.import_module(name).handler({"runId": "run-1", **event}, None) == result
+    assert run_stores("run-1").snapshot() == {}
+    run_stores("run-1").set("large", ["x" * 1_000] * 60)
+    for _ in range(5):
+        run_stores("run-1").push("long", "x" * 60_000)
+    with pytest.raises(ResultTooLargeError):
+        importlib.import_module("get_value").handler({"runId": "run-1", "key": "long"}, None)
 
 
 def test_it_checks_what_the_store_checks(run_stores: RunStores, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,8 @@ from runstore.aws_lambda.results import MAX_RESULT_BYTES, NARROW_PREFIX, READ_IN
 from runstore.errors import error_context
 from runstore.model import operations
 from runstore.model.identifiers import check_key, check_prefix
-from runstore.protocol import listing
 from runstore.protocol.budget import Budget
-from runstore.store import keys_of, table_of
+from runstore.store import keys_of
 
 if TYPE_CHECKING:
     from runstore import JSON, RunStore
@@ -35,4 +34,4 @@ def find_range(
 def snapshot(store: RunStore, prefix: str = "") -> dict[str, JSON]:
     """Return what `RunStore.snapshot` returns."""
     with error_context("snapshot", store.run_id):
-        return listing.snapshot(table_of(store), check_prefix(prefix), Budget(MAX_RESULT_BYTES, NARROW_PREFIX))
+        return keys_of(store, Budget(MAX_RESULT_BYTES, NARROW_PREFIX)).values(check_prefix(prefix))

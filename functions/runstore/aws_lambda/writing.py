@@ -9,7 +9,7 @@ from runstore.errors import error_context
 from runstore.model import batch, operations
 from runstore.model.identifiers import check_key
 from runstore.protocol.budget import Budget
-from runstore.store import keys_of, table_of
+from runstore.store import keys_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def set_if_absent(store: RunStore, key: str, value: JSON) -> JSON:
     """Do what `RunStore.setdefault` does. Nothing is written if the result could not hold the value."""
     with error_context("setdefault", store.run_id, key):
-        new = operations.set_value(value, table_of(store).settings)
+        new = operations.set_value(value, keys_of(store).settings)
         check_result({"key": check_key(key), "value": value})
         held: JSON = keys_of(store, Budget(MAX_RESULT_BYTES, READ_IN_PARTS)).write_if_absent(check_key(key), new)
         return held
@@ -32,7 +32,7 @@ def apply(store: RunStore, given: Any, token: str | None) -> list[dict[str, Any]
     Nothing is written if a result could not hold the value of a `set` with `ifAbsent`.
     """
     with error_context("apply", store.run_id):
-        planned = batch.plan(given, token, table_of(store).settings)
+        planned = batch.plan(given, token, keys_of(store).settings)
         for index, each in enumerate(given):
             if each.get("ifAbsent"):
                 with batch.at_index(index, each["key"]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runstore.model import items
 from runstore.model.items import Item
 from runstore.model.values import decode, decode_list, decode_number
-from runstore.protocol import read, replace
+from runstore.protocol import listing, read, replace
 from runstore.protocol.append import append
 from runstore.protocol.budget import UNLIMITED, Budget
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runstore.model.expressions import Change
     from runstore.model.operations import ListValue
     from runstore.protocol.tails import TailCache
+    from runstore.settings import Settings
 
 
 class Keys:
@@ -26,6 +27,15 @@ class Keys:
     def __init__(self, table: Table, tails: TailCache, budget: Budget = UNLIMITED) -> None:
         self.table, self.tails, self.budget = table, tails, budget
 
+    @property
+    def settings(self) -> Settings:
+        """The store's settings."""
+        return self.table.settings
+
+    def within(self, budget: Budget) -> Keys:
+        """Return the same keys with another budget."""
+        return Keys(self.table, self.tails, budget)
+
     def find_value(self, key: str) -> tuple[bool, Any]:
         """Return whether the key is set, and its value."""
         return read.get(self.table, key, self.budget)
@@ -33,6 +43,10 @@ class Keys:
     def find_part(self, key: str, start: int, stop: int | None) -> list[Any] | None:
         """Return part of a list, None if the key is not set."""
         return read.get_range(self.table, key, start, stop, self.budget)
+
+    def values(self, prefix: str) -> dict[str, Any]:
+        """Return every key that begins with `prefix`, with its value."""
+        return listing.snapshot(self.table, prefix, self.budget)
 
     def write(self, key: str, value: Item | ListValue) -> None:
         """Replace what the key holds."""

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+    from runstore.lifecycle.completion import TimeLeft
     from runstore.model.expressions import Change
     from runstore.model.items import Item, Kind
+    from runstore.protocol.budget import Budget
 
 _DIGITS = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
 _LOCK = Lock()  # one for all stores: those that share runs do not know each other
@@ -143,6 +145,9 @@ class InMemoryRunStore:
 
     def complete(self) -> int:
         """Delete the run and return how many keys it had. See `RunStore.complete`."""
+        return self._complete(None)
+
+    def _complete(self, _time_left: TimeLeft | None) -> int:
         return self._keys.clear()
 
 
@@ -150,7 +155,10 @@ class _Keys:
     """The keys of one run. Satisfies `batch.Backend`; each method is atomic."""
 
     def __init__(self, runs: Runs, run_id: str, settings: Settings) -> None:
-        self._runs, self._run_id, self._settings = runs, run_id, settings
+        self._runs, self._run_id, self.settings = runs, run_id, settings
+
+    def within(self, _budget: Budget) -> _Keys:
+        return self  # everything is in memory already; the functions check their results
 
     def find_value(self, key: str) -> tuple[bool, Any]:
         with _LOCK:
@@ -215,7 +223,7 @@ class _Keys:
         return None if entry is None or entry.expires_at <= clock.now() else entry
 
     def _keep(self, key: str, entry: Entry) -> None:
-        entry.expires_at = clock.now() + self._settings.ttl_days * clock.SECONDS_PER_DAY
+        entry.expires_at = clock.now() + self.settings.ttl_days * clock.SECONDS_PER_DAY
         self._run()[key] = entry
 
 
