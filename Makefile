@@ -156,6 +156,10 @@ lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: wi
 	$(UV_COMPILE) pyproject.toml --all-extras --group lowest --resolution lowest-direct -o requirements-lowest.lock
 	$(UV_COMPILE) pyproject.toml --extra handlers -c requirements-dev.lock $(NOT_BUNDLED) -o functions/requirements.txt
 
+.PHONY: terraform-readme
+terraform-readme: $(STAMP) ## Write the variables of the Terraform module into its README
+	@$(BIN)/python -m infra.terraform_readme
+
 .PHONY: build
 build: $(BUILD_STAMP) ## Build the wheel, and the zip archives that Terraform deploys, into dist/
 	@rm -f dist/*.whl dist/*.tar.gz dist/*.zip dist/SHA256SUMS

@@ -1,7 +1,8 @@
 """The zip archives that Terraform deploys: `python -m infra.package dist` writes them, with the checksums of all files.
 
 functions.zip holds the entry points, the package and what functions/requirements.txt names; layer.zip the package
-alone, in the folder in which Lambda looks for it. Both hold the package's metadata and licence, as an installed package
+alone, in the folder in which Lambda looks for it; terraform-module.zip the Terraform module with both, and its state
+machines. Both hold the package's metadata and licence, as an installed package
 has them. Equal files make equal archives. `python -m infra.package --layer DIR` lays out the layer for `sam build`.
 """
 
@@ -51,6 +52,18 @@ def make_layer(folder: Path) -> None:
     _describe(folder / "python")
 
 
+def make_module(folder: Path, bundle: Path, layer: Path) -> None:
+    """Lay out the Terraform module with everything that it deploys, in a folder that is not there yet."""
+    ignore = shutil.ignore_patterns(".terraform*", "*.tfstate*", "tests", "examples")
+    shutil.copytree(ROOT / "infra" / "terraform", folder, ignore=ignore)
+    (folder / "statemachines").mkdir()
+    workflow = FUNCTIONS / "runstore" / "workflow" / "workflow.asl.json"
+    for definition in (*(ROOT / "infra" / "statemachines").glob("*.asl.json"), workflow):
+        shutil.copyfile(definition, folder / "statemachines" / definition.name)
+    for archive in (bundle, layer):
+        shutil.copyfile(archive, folder / archive.name)
+
+
 def _describe(folder: Path) -> None:
     """Write the metadata and the licence of the package beside it: importlib.metadata finds them there."""
     version = runpy.run_path(str(FUNCTIONS / "runstore" / "_version.py"))["__version__"]
@@ -80,12 +93,15 @@ def checksums(folder: Path) -> str:
 
 
 def main(into: Path) -> None:
-    """Write both archives, and the checksums of all that is in the folder then."""
+    """Write the archives, and the checksums of all that is in the folder then."""
     into.mkdir(parents=True, exist_ok=True)
     for name, make in (("functions.zip", make_bundle), ("layer.zip", make_layer)):
         with tempfile.TemporaryDirectory() as scratch:
             make(Path(scratch) / "content")
             (into / name).write_bytes(zipped(Path(scratch) / "content"))
+    with tempfile.TemporaryDirectory() as scratch:
+        make_module(Path(scratch) / "content", into / "functions.zip", into / "layer.zip")
+        (into / "terraform-module.zip").write_bytes(zipped(Path(scratch) / "content"))
     (into / CHECKSUMS).write_text(checksums(into), "utf-8")
 
 

@@ -1,4 +1,6 @@
 locals {
+  bundle = coalesce(var.bundle, "${path.module}/functions.zip")
+
   # Every DynamoDB permission of every function, on the one table.
   workflow_actions = [ # a step's own operations, and the engine's records
     "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem",
@@ -167,8 +169,8 @@ resource "aws_lambda_function" "function" {
   description      = each.value.description
   handler          = "${replace(each.key, "-", "_")}.handler"
   role             = aws_iam_role.function[each.key].arn
-  filename         = var.bundle
-  source_code_hash = filebase64sha256(var.bundle)
+  filename         = local.bundle
+  source_code_hash = filebase64sha256(local.bundle)
   runtime          = var.python_runtime
   architectures    = [var.architecture]
   memory_size      = contains(local.large, each.key) ? var.completion_memory_size : var.memory_size

@@ -16,13 +16,23 @@ locals {
     counter-jsonata = ["increment-counter", "get-value", "complete-run"]
   }
 
+  # The definitions come with a released module. In a checkout they lie where SAM and the package have them.
+  definitions = {
+    for name, place in {
+      order-fanout    = "../statemachines/order_fanout.asl.json"
+      counter-jsonata = "../statemachines/counter_jsonata.asl.json"
+      workflow        = "../../functions/runstore/workflow/workflow.asl.json"
+      } : name => (
+      fileexists("${path.module}/statemachines/${basename(place)}")
+      ? "${path.module}/statemachines/${basename(place)}" : "${path.module}/${place}"
+    )
+  }
+
   machines = merge(
     {
       for name, called in local.calls : name => {
-        policy = "invoke-functions"
-        definition = templatefile(
-          "${path.module}/../statemachines/${replace(name, "-", "_")}.asl.json", local.placeholders
-        )
+        policy     = "invoke-functions"
+        definition = templatefile(local.definitions[name], local.placeholders)
         statements = [
           { Effect = "Allow", Action = "lambda:InvokeFunction", Resource = [for each in called : local.arns[each]] },
         ]
@@ -30,10 +40,8 @@ locals {
     },
     {
       for name in keys(local.workflows) : name => {
-        policy = "run-workflow"
-        definition = templatefile(
-          "${path.module}/../../functions/runstore/workflow/workflow.asl.json", { WorkflowFunctionArn = local.arns[name] }
-        )
+        policy     = "run-workflow"
+        definition = templatefile(local.definitions["workflow"], { WorkflowFunctionArn = local.arns[name] })
         statements = [
           { Effect = "Allow", Action = "lambda:InvokeFunction", Resource = [local.arns[name]] },
           {

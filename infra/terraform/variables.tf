@@ -11,23 +11,23 @@ variable "name" {
 }
 
 variable "bundle" {
-  description = "Path of the functions' zip archive, dist/functions.zip of `make build`."
+  description = "Path of the functions' zip archive. Null uses the one in a released module; a checkout has none, and `make build` makes dist/functions.zip."
   type        = string
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = fileexists(var.bundle)
+    condition     = fileexists(coalesce(var.bundle, "${path.module}/functions.zip"))
     error_message = "bundle must be a file: `make build` makes dist/functions.zip."
   }
 }
 
 variable "layer" {
-  description = "Path of the layer's zip archive, dist/layer.zip of `make build`."
+  description = "Path of the layer's zip archive. Null uses the one in a released module; a checkout has none, and `make build` makes dist/layer.zip."
   type        = string
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = fileexists(var.layer)
+    condition     = fileexists(coalesce(var.layer, "${path.module}/layer.zip"))
     error_message = "layer must be a file: `make build` makes dist/layer.zip."
   }
 }
@@ -154,6 +154,13 @@ variable "example_state_machines" {
   type        = bool
   default     = true
   nullable    = false
+
+  validation {
+    condition = !var.example_state_machines || anytrue([
+      for place in ["statemachines", "../statemachines"] : fileexists("${path.module}/${place}/order_fanout.asl.json")
+    ])
+    error_message = "example_state_machines needs the state machines, which lie beside the module: source it from a released archive, from git or by a relative path; Terraform copies a module with an absolute path without what lies beside it."
+  }
 }
 
 variable "run_id_prefixes" {

@@ -137,6 +137,25 @@ def deployed_to(endpoint: str, bundle: Path, layer: Path) -> Iterator[Terraform]
         yield terraform
 
 
+def run_in(folder: Path, command: str) -> str:
+    """Initialise a module in its folder, run a command of Terraform there, and return what it printed."""
+    mirror = _mirror()
+    printed = ""
+    for arguments in (["init", "-backend=false", *([f"-plugin-dir={mirror}"] if mirror else [])], [command]):
+        done = subprocess.run(
+            [shutil.which("terraform") or "terraform", arguments[0], "-no-color", *arguments[1:]],
+            cwd=folder,
+            env={**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": _configuration_file()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"terraform {arguments[0]} failed:\n{done.stdout}\n{done.stderr}"
+        printed = done.stdout
+    return printed
+
+
 def _mirror() -> Path | None:
     """Return the first filesystem mirror that has the provider."""
     named = os.environ.get("TF_PLUGIN_DIR")

@@ -1,8 +1,11 @@
 """The Terraform module: the same stack as the SAM template, deployed for real to the local stack."""
 
 import json
+import shutil
 import time
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
@@ -211,3 +214,46 @@ def test_subnets_without_security_groups_are_refused(deployed: Deployed) -> None
     """Lambda would refuse them only after much else had been deployed."""
     refusal = deployed.module.refusal(name=NAME, subnet_ids=["subnet-1"])
     assert "security_group_ids and subnet_ids need each other" in refusal
+
+
+def test_the_module_s_own_tests_pass(deployed: Deployed, tmp_path: Path) -> None:
+    """`terraform test`, in the module's folder."""
+    del deployed  # skips where there is no provider
+    shutil.copytree(terraform.ROOT / "infra", tmp_path / "infra", ignore=shutil.ignore_patterns(".terraform*"))
+    workflow = Path("functions", "runstore", "workflow")
+    shutil.copytree(terraform.ROOT / workflow, tmp_path / workflow)
+    assert "0 failed" in terraform.run_in(tmp_path / "infra" / "terraform", "test")
+
+
+@pytest.mark.parametrize("example", ["minimal", "complete"])
+def test_an_example_is_valid(deployed: Deployed, tmp_path: Path, example: str) -> None:
+    """Its configuration fits the module."""
+    del deployed
+    shutil.copytree(terraform.ROOT / "infra", tmp_path / "infra", ignore=shutil.ignore_patterns(".terraform*"))
+    folder = tmp_path / "infra" / "terraform" / "examples" / example
+    (tmp_path / "dist").mkdir()
+    for archive in ("functions.zip", "layer.zip"):
+        (tmp_path / "dist" / archive).touch()
+    assert "The configuration is valid" in terraform.run_in(folder, "validate")
+
+
+def test_a_released_module_can_be_sourced_by_an_absolute_path(
+    deployed: Deployed, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It needs nothing that lies beside it: neither archives nor state machines."""
+    del deployed
+    folder, root = tmp_path_factory.mktemp("released"), tmp_path_factory.mktemp("root")
+    package.main(folder)
+    with zipfile.ZipFile(folder / "terraform-module.zip") as archive:
+        archive.extractall(folder / "module")
+    configuration = {"module": {"runstore": {"source": str(folder / "module")}}}
+    (root / "main.tf.json").write_text(json.dumps(configuration), "utf-8")
+    assert "The configuration is valid" in terraform.run_in(root, "validate")
+
+
+def test_the_guardrails_can_be_applied(deployed: Deployed) -> None:
+    """All of them, on top of what is deployed. Last: it changes what the other tests look at."""
+    allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    deployed.client("iam").create_policy(PolicyName="boundary", PolicyDocument=json.dumps(allowed))
+    deployed.module.apply(name=NAME, **GUARDRAILS[1])
+    assert deployed.module.outputs()["table_name"] == NAME

@@ -46,8 +46,8 @@ resource "aws_dynamodb_table" "runs" {
 resource "aws_lambda_layer_version" "runstore" {
   layer_name       = var.name
   description      = "The runstore package, for workflow steps of your own"
-  filename         = var.layer
-  source_code_hash = filebase64sha256(var.layer)
+  filename         = coalesce(var.layer, "${path.module}/layer.zip")
+  source_code_hash = filebase64sha256(coalesce(var.layer, "${path.module}/layer.zip"))
   # Version 5 of the provider knows no python3.14, so it is named only where it is asked for.
   compatible_runtimes = distinct(["python3.11", "python3.12", "python3.13", var.python_runtime])
   skip_destroy        = true # steps may still use it
