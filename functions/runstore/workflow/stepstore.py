@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _SHORT = 200  # characters: a token has up to 256 bytes
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 class StepStore:
@@ -132,5 +133,8 @@ def _digest(operations: list[Any]) -> str:
 
 def _canonical(operand: Any, name: str) -> str:
     """Return the JSON of an operand with the members of objects in one order."""
-    text, _ = encode(operand, name, MAX_VALUE_BYTES)
-    return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")) if "{" in text else text
+    try:
+        return _CANONICAL(operand)
+    except (TypeError, ValueError, RecursionError):  # names of several types cannot be sorted; or it is not JSON
+        text, _ = encode(operand, name, MAX_VALUE_BYTES)
+        return _CANONICAL(json.loads(text))
