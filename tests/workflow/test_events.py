@@ -183,6 +183,17 @@ def test_a_redrive_keeps_deadline_and_events(sent: str, asking: Machine) -> None
         assert asking.loop.now - BEGAN < 45_000
 
 
+def test_a_stopped_wait_keeps_its_deadline(asking: Machine) -> None:
+    """A redrive enters the state that waits again, with the time-out that it had: the record's deadline holds."""
+    execution = begin(asking, timeout="1 day", on_timeout="later")
+    execution.stop()
+    asking.loop.run()
+    asking.loop.now = BEGAN + 40_000
+    asking.redrive(execution)
+    assert execution.output == {"late": [{"payload": {"n": 0}}]}
+    assert DAY <= asking.loop.now - BEGAN < DAY + 10
+
+
 def test_every_registered_task_is_woken(asking: Machine) -> None:
     """A registration whose answer was lost is repeated with another task token; a duplicated child has its own."""
     lost: list[str] = []

@@ -12,6 +12,7 @@ from runstore.workflow import (
     HookApi,
     StepApi,
     Workflow,
+    leftovers,
 )
 from runstore.workflow.stepstore import StepStore
 from tests.workflow.driver import BEGAN, Machine
@@ -125,3 +126,27 @@ def test_a_begin_that_comes_late_deletes_nothing(machine: Machine, monkeypatch: 
 
     machine.inject = inject
     assert machine.service.run({"data": ["a", "b"]}, name="again").output["works"] == 2
+
+
+def test_a_begin_that_was_overtaken_while_it_cleared_deletes_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another Begin has finished clearing, and a step has written: what the slow one lists then stays."""
+    Flaky.faults["a"] = 3
+    old = machine.service.run({"data": ["a"]}, name="again")
+    machine.loop.now += 100 * 86_400
+    begin = next(event for event in machine.invocations if event["do"] == "begin")
+    begin = {**begin, "started": "2030-01-01T00:00:00.000Z"}
+    overtaken: list[bool] = []
+    clear = leftovers._clear  # noqa: SLF001 the moment that is meant is inside of it
+
+    def slowly(*arguments: Any) -> None:
+        if not overtaken:
+            overtaken.append(bool(arguments))
+            machine.answer_to(begin)
+            machine.store(old).push("names", "new")
+        clear(*arguments)
+
+    monkeypatch.setattr(leftovers, "_clear", slowly)
+    machine.answer_to(begin)
+    assert machine.state(old) == {"names": ["new"]}

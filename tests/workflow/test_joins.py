@@ -79,6 +79,24 @@ def test_a_join_runs_once_whatever_it_joins(width: int, monkeypatch: pytest.Monk
     assert order == ["start", *["leaf"] * width, "close"]
 
 
+@pytest.mark.parametrize("width", [0, 1, 2])
+def test_large_payloads_of_branches_and_joins_arrive(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Payloads that have records of their own, whichever ids their steps get."""
+
+    class Large(Workflow):
+        def start(self, data: Any, headers: Any, api: StepApi) -> None:
+            api.schedule_steps("measure", ["x" * 600] * width)
+            api.join("measure", "x" * 700)
+
+        def measure(self, data: Any, headers: Any, api: StepApi) -> None:
+            api.run_store.push("sizes", len(data))
+
+        def on_workflow_complete(self, api: HookApi) -> Any:
+            return api.run_store.get("sizes")
+
+    assert Machine(Large, monkeypatch).run().output == [600] * width + [700]
+
+
 def test_joins_nest_three_deep(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each join waits for the joins of its branches."""
     execution = run(Machine(Nested, monkeypatch), widths=[3, 2, 4])
