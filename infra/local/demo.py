@@ -92,7 +92,7 @@ def run(report: Report, options: argparse.Namespace, order: dict[str, Any], sour
         report.line("", describe_resources(stack))
         for warning in stack.warnings():
             report.line("warning", warning)
-        report.line("input", f"{source}: {example.given(order)}")
+        report.line("input", example.given(order, source))
         report.line("workflow", name)
         arn = stack.start_execution(name, example.document(order))
         if options.keep:

@@ -30,7 +30,7 @@ class Example:
 
     Attributes:
         document: Returns what the execution starts with.
-        given: Says in a line what that is.
+        given: Says in a line what that is, given the order and where it comes from.
         result: Yields lines with a label about the output.
         delay: Returns the seconds that the example waits on purpose.
         branches: Returns how many branches count themselves in `processedCount`; None shows no progress.
@@ -38,7 +38,7 @@ class Example:
     """
 
     document: Callable[[Order], Any]
-    given: Callable[[Order], str]
+    given: Callable[[Order, str], str]
     result: Callable[[Mapping[str, Any], Order], Iterator[Line]]
     delay: Callable[[Order], int] = lambda _order: 0
     branches: Callable[[Order], int] | None = None
@@ -55,9 +55,9 @@ def line_items(order: Order) -> int:
     return len(order["line_items"])
 
 
-def describe_order(order: Order) -> str:
+def describe_order(order: Order, source: str) -> str:
     """Return an order in a line."""
-    return f"customer {order['customer']['id']}, {line_items(order)} line items"
+    return f"{source}: customer {order['customer']['id']}, {line_items(order)} line items"
 
 
 def show_order(state: Mapping[str, Any], order: Order) -> Iterator[Line]:
@@ -139,13 +139,13 @@ EXAMPLES: Final[dict[str, Example]] = {
     "SendEmailWorkflow": Example(document=as_data, given=describe_order, result=show_mails, delay=lambda _order: 10),
     "ApprovalWorkflow": Example(
         document=lambda order: as_data({"expense": expense(order), "timeout": "1 hour"}),
-        given=lambda order: json.dumps(expense(order)),
+        given=lambda order, _source: json.dumps(expense(order)),
         result=show_decision,
         event=approve,
     ),
     "ImportWorkflow": Example(
         document=lambda order: as_data(rows(order)),
-        given=lambda _order: f"{ROWS} rows in chunks of {CHUNK}, one of them wrong",
+        given=lambda _order, _source: f"{ROWS} rows in chunks of {CHUNK}, one of them wrong",
         result=show_import,
     ),
 }

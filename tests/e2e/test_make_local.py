@@ -62,6 +62,14 @@ def local(file: Path, *options: str) -> Iterator[Local]:
         yield Local(program, file)
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """One `make local` for the tests that only look at it."""
+    with local(tmp_path_factory.mktemp("local") / "local.env") as stack:
+        yield stack
+        stack.stop()
+
+
 @pytest.fixture
 def port() -> int:
     """A port that was free a moment ago."""
@@ -70,53 +78,46 @@ def port() -> int:
         return number
 
 
-def test_what_is_printed_works_as_it_is_printed(tmp_path: Path) -> None:
+def test_what_is_printed_works_as_it_is_printed(running: Local) -> None:
     """After the file is sourced, each command with a path runs from any folder, whatever else the shell has set."""
-    with local(tmp_path / "local.env") as stack:
-        commands = re.findall(r"^  (/.+)$", stack.printed, re.MULTILINE)
-        answers = [stack.shell(command) for command in commands]
-        assert len(answers) == 3
-        assert answers[0].strip() == "1"
-        assert re.search(r"\bn\b", answers[1])
-        assert answers[2].strip() == "{'n': 1}"
-        (page,) = re.findall(r"^Its runs in the browser: (http://127\.0\.0\.1:\d+/)$", stack.printed, re.MULTILINE)
-        address = urlsplit(page)
-        connection = http.client.HTTPConnection(address.netloc, timeout=SECONDS)
-        connection.request("GET", "/runs/my-run")
-        assert "my-run" in connection.getresponse().read().decode()
-        connection.close()
-        stack.stop()
+    commands = re.findall(r"^  (/.+)$", running.printed, re.MULTILINE)
+    answers = [running.shell(command) for command in commands]
+    assert len(answers) == 3
+    assert answers[0].strip() == "1"
+    assert re.search(r"\bn\b", answers[1])
+    assert answers[2].strip() == "{'n': 1}"
+    (page,) = re.findall(r"^Its runs in the browser: (http://127\.0\.0\.1:\d+/)$", running.printed, re.MULTILINE)
+    address = urlsplit(page)
+    connection = http.client.HTTPConnection(address.netloc, timeout=SECONDS)
+    connection.request("GET", "/runs/my-run")
+    assert "my-run" in connection.getresponse().read().decode()
+    connection.close()
 
 
-def test_the_aws_commands_are_those_of_version_2(tmp_path: Path) -> None:
+def test_the_aws_commands_are_those_of_version_2(running: Local) -> None:
     """The version is named, and each command and option exists; the names they use are in the file."""
-    with local(tmp_path / "local.env") as stack:
-        assert "the AWS CLI, version 2" in stack.printed
-        variables = (tmp_path / "local.env").read_text("utf-8")
-        joined = stack.printed.replace("\\\n", " ")
-        commands = [shlex.split(line) for line in joined.splitlines() if line.startswith("  aws ")]
-        assert len(commands) == 3
-        for _aws, service, operation, *arguments in commands:
-            model = botocore.session.get_session().get_service_model(service)
-            (name,) = [each for each in model.operation_names if xform_name(each, "-") == operation]
-            shape = model.operation_model(name).input_shape
-            known = {f"--{xform_name(member, '-')}" for member in (shape.members if shape else {})}
-            options = {argument for argument in arguments if argument.startswith("--")}
-            assert options <= known | {"--query", "--cli-binary-format"}
-            used = {argument.strip("$") for argument in arguments if argument.startswith("$")}
-            assert all(f"export {each}=" in variables for each in used)
-        stack.stop()
+    assert "the AWS CLI, version 2" in running.printed
+    variables = running.file.read_text("utf-8")
+    joined = running.printed.replace("\\\n", " ")
+    commands = [shlex.split(line) for line in joined.splitlines() if line.startswith("  aws ")]
+    assert len(commands) == 3
+    for _aws, service, operation, *arguments in commands:
+        model = botocore.session.get_session().get_service_model(service)
+        (name,) = [each for each in model.operation_names if xform_name(each, "-") == operation]
+        shape = model.operation_model(name).input_shape
+        known = {f"--{xform_name(member, '-')}" for member in (shape.members if shape else {})}
+        options = {argument for argument in arguments if argument.startswith("--")}
+        assert options <= known | {"--query", "--cli-binary-format"}
+        used = {argument.strip("$") for argument in arguments if argument.startswith("$")}
+        assert all(f"export {each}=" in variables for each in used)
 
 
-def test_functions_logs_are_shown(tmp_path: Path) -> None:
+def test_functions_logs_are_shown(running: Local) -> None:
     """What a function logs is printed with its name."""
-    with local(tmp_path / "local.env") as stack:
-        code = "import boto3,os; boto3.client('lambda').invoke(FunctionName=os.environ['SET_VALUE'], Payload=b'{}')"
-        stack.shell(f'{sys.executable} -c "{code}"')
-        assert stack.program.stdout is not None
-        line = next(line for line in stack.program.stdout if line.strip())
-        assert line.startswith("[runstore-SetValue-")
-        stack.stop()
+    code = "import boto3,os; boto3.client('lambda').invoke(FunctionName=os.environ['SET_VALUE'], Payload=b'{}')"
+    running.shell(f'{sys.executable} -c "{code}"')
+    assert running.program.stdout is not None
+    assert any(line.startswith("[runstore-SetValue-") for line in running.program.stdout)
 
 
 def test_a_port_and_a_folder_keep_the_stack_from_one_start_to_the_next(tmp_path: Path, port: int) -> None:

@@ -139,6 +139,20 @@ def children(pid: int) -> list[int]:
     return [int(each) for each in listed.stdout.split()]
 
 
+@pytest.mark.parametrize(
+    ("workflow", "shown"),
+    [
+        ("ApprovalWorkflow", ['{"approved": true, "by": "the demo"}, accepted: true', "paid         800"]),
+        ("ImportWorkflow", ["imported     59 of 60 rows", '{"id": 30, "reason": "price must be 0 or more; got -1"}']),
+    ],
+)
+def test_the_demo_runs_the_other_examples_too(workflow: str, shown: list[str]) -> None:
+    """It sends the event that an example waits for, and shows what the run came to."""
+    done = demo("--workflow", workflow)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(text in done.stdout for text in [*shown, "0 items of the run in the table"])
+
+
 def test_a_kept_demo_shows_its_run_in_the_browser_until_enter_is_pressed(tmp_path: Path) -> None:
     """The stack and the inspector's page stay up after the run, and nothing is left once Enter is pressed."""
     path = tmp_path / "order.json"
