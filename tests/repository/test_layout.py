@@ -38,15 +38,26 @@ PUBLIC = {
     "transport_choice",
 }
 
-# A module of a later row may import modules of earlier rows, never the other way round; modules that are named in no
-# row are held by the absence of cycles. ENTRY stands for every entry point.
+# The rooms of the package, in the order of imports: a room imports only rooms above it, for types too. `runstore` is
+# the package's own list of public names; ENTRY stands for every entry point.
 ENTRY = "entry points"
-LAYERS = [
-    {"runstore.errors"},
-    {"runstore.model.values", "runstore.model.items"},
-    {"runstore.store"},
-    {"runstore.aws_lambda.entry_point"},
-    {ENTRY},
+ROOMS = [
+    "runstore._version",
+    "runstore.errors",
+    "runstore.settings",
+    "runstore.clock",
+    "runstore.model",
+    "runstore.interface",
+    "runstore.aws_api",
+    "runstore.dynamodb",
+    "runstore.protocol",
+    "runstore.lifecycle",
+    "runstore.store",
+    "runstore",
+    "runstore.aws_lambda",
+    "runstore.workflow",
+    "runstore.testing",
+    ENTRY,
 ]
 
 # What Lambda's runtime and functions/requirements.txt bring.
@@ -65,12 +76,12 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(module: str, *, on_import: bool = False) -> Iterator[str]:
+def imports(module: str) -> Iterator[str]:
     """Yield the full name of what a module imports: all of it, or only what runs when the module is imported."""
     path = modules()[module]
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     tree = ast.parse(path.read_text("utf-8"))
-    for node in _run_on_import(tree.body) if on_import else ast.walk(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -79,63 +90,54 @@ def imports(module: str, *, on_import: bool = False) -> Iterator[str]:
             yield from (f"{origin}.{name.name}" for name in node.names)
 
 
-def _run_on_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    for node in body:
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            yield from _run_on_import(node.orelse)
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-            for name in ("body", "orelse", "finalbody"):
-                yield from _run_on_import(getattr(node, name, []))
-
-
 @cache
-def own_imports(module: str, *, on_import: bool) -> frozenset[str]:
+def own_imports(module: str) -> frozenset[str]:
     """Return the modules of functions/ that a module imports directly; `from runstore import errors` is one."""
     known = modules()
-    names = imports(module, on_import=on_import)
+    names = imports(module)
     named = {name if name in known else name.rpartition(".")[0] for name in names}
     return frozenset(named & known.keys() - {module})
 
 
-def reached(module: str, *, on_import: bool = False) -> set[str]:
+def reached(module: str) -> set[str]:
     """Return all that a module imports, directly or not."""
     seen: set[str] = set()
     pending = [module]
     while pending:
-        new = own_imports(pending.pop(), on_import=on_import) - seen
+        new = own_imports(pending.pop()) - seen
         seen |= new
         pending += new
     return seen
 
 
-def layer(module: str) -> int | None:
-    """Return the number of a module's row, if it has one."""
-    name = ENTRY if "." not in module and module != "runstore" else module
-    return next((number for number, names in enumerate(LAYERS) if name in names), None)
+def room(module: str) -> str:
+    """Return the room that a module is in."""
+    top, *rest = module.split(".")
+    return ENTRY if top != "runstore" else ".".join([top, *rest[:1]])
 
 
-def test_every_layer_is_there() -> None:
-    """The modules that the layers name exist, so that the other tests of this file hold something."""
-    named = {name for names in LAYERS for name in names} - {ENTRY}
-    assert named <= modules().keys()
-    assert any(layer(module) == len(LAYERS) - 1 for module in modules())
+def test_every_room_has_its_place() -> None:
+    """The rooms that are named exist, and no other does."""
+    assert {room(module) for module in modules()} == set(ROOMS)
 
 
-def test_imports_go_one_way() -> None:
-    """Errors know nothing; values and items know errors; then the store, the handler and the entry points."""
-    wrong = []
-    for module in modules():
-        own = layer(module)
-        if own is not None:
-            others = [(other, layer(other)) for other in reached(module)]
-            wrong += [f"{module} reaches {other}" for other, row in others if row is not None and row > own]
+@pytest.mark.parametrize("name", ROOMS)
+def test_imports_go_one_way(name: str) -> None:
+    """A room imports only rooms above it, also where it imports nothing but types."""
+    above = ROOMS[: ROOMS.index(name) + 1]
+    wrong = [
+        f"{module} imports {other}"
+        for module in modules()
+        if room(module) == name
+        for other in own_imports(module)
+        if room(other) not in above
+    ]
     assert not wrong
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
-    """Whichever module is imported first, all that it needs at that moment is there."""
-    assert not [module for module in modules() if module in reached(module, on_import=True)]
+    """No module needs itself, directly or not, inside its room either and for types either."""
+    assert not [module for module in modules() if module in reached(module)]
 
 
 def test_errors_import_only_the_standard_library() -> None:
