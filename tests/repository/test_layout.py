@@ -77,7 +77,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports(module: str) -> Iterator[str]:
-    """Yield the full name of what a module imports: all of it, or only what runs when the module is imported."""
+    """Yield the full name of all that a module imports, types included."""
     path = modules()[module]
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     tree = ast.parse(path.read_text("utf-8"))

@@ -48,6 +48,11 @@ SMALL: dict[str, list[list[Op]]] = {
     "parts of push_many": [[_many("a", "b", "c")], [_push("d")]],
     "push_many with a token, twice": [[_many("a", "b", token="t")], [_many("a", "b", token="t")]],
     "push_many under a set": [[_many("a", "b")], [_set("x")]],
+    "two offers": [[Op("setdefault", "a"), _GET], [Op("setdefault", "b")]],
+    "an offer under a push": [[Op("setdefault", ["a"])], [_push("b"), _GET]],
+    "an offer under a delete": [[_push("a"), _DELETE], [Op("setdefault", ["b", "c"]), _push("d")]],
+    "apply, twice": [[Op("apply", ["a", "b"], "t")], [Op("apply", ["a", "b"], "t")]],
+    "apply under a push": [[Op("apply", ["a", "b"], "t")], [_push("c")]],
     "keys and snapshot": [[_push("a"), Op("set", 1, key="l")], [Op(KEYS), Op(SNAPSHOT)]],
 }
 
@@ -72,6 +77,11 @@ FAULTY = {
     "a counter's set under an increment": _faulty([_set(7)], [_add(1, "t")]),
     "a push under a delete": _faulty([_push("a")], [_DELETE]),
     "two attempts with a token": _faulty([_push("a", "t")], [_push("a", "t")]),
+    "an offer under a push": _faulty([Op("setdefault", ["p"])], [_push("a")]),
+    "an offer under a delete": _faulty([Op("setdefault", 7)], [_DELETE]),
+    "apply, repeated": _faulty(
+        [Op("apply", ["a", "b"], "t"), Op("apply", ["a", "b"], "t")], faults=("crash after", "answer lost for good")
+    ),
     "plain increments": _faulty([_add(1)], [_add(2)], faults=("crash after", "answer lost", "server error after")),
 }
 

@@ -87,8 +87,10 @@ MUTANTS: dict[str, Mutant] = {
     "a failing server counts as idle": Mutant(
         "aws_api.client", "answer.status, body, doubtful=True)", "answer.status, body)", transport="direct"
     ),
+    "setdefault overwrites": Mutant("model.expressions", 'NOT_SET = f"attribute_not_exists(#run_id) OR (', 'NOT_SET = f"{OPEN} OR ('),
+    "a retried setdefault believes what it finds": Mutant("protocol.replace", "return new if new.set_id and head.set_id == new.set_id else head", "return new"),
     "plain increments are sent again": Mutant("dynamodb.boto3_transport", "if not attempts.idempotent and error is not None:", "if False:"),
-    "a completion leaves a page": Mutant("lifecycle.completion", "    for _ in range(_PASSES):", "    for _ in range(0):", "completing"),
+    "a completion leaves a page": Mutant("lifecycle.completion", "        for _ in range(_MAX_PASSES):", "        for _ in range(0):", "completing"),
 }  # fmt: skip
 SLOW = {
     "another chain's head is replaced",

@@ -35,7 +35,7 @@ class Op:
         return f"{self.name}({', '.join(key + operand + token)})"
 
 
-def perform(store: RunStore, op: Op) -> Any:  # noqa: C901, PLR0911 one case for each operation
+def perform(store: RunStore, op: Op) -> Any:  # noqa: C901, PLR0911, PLR0912 one case for each operation
     """Carry an operation out; MISMATCH stands for KeyTypeMismatchError."""
     try:
         match op.name:
@@ -48,6 +48,11 @@ def perform(store: RunStore, op: Op) -> Any:  # noqa: C901, PLR0911 one case for
                 return store.set(op.key, op.operand)
             case "delete":
                 return store.delete(op.key)
+            case "setdefault":
+                return seen(store.setdefault(op.key, op.operand))
+            case "apply":
+                pushes = [{"do": "push", "key": op.key, "item": item} for item in op.operand]
+                return store.apply(pushes, token=op.token)[-1]["length"]
             case "push":
                 return store.push(op.key, op.operand, token=op.token)
             case "push_many":
@@ -81,6 +86,8 @@ def steps(op: Op, call: str, parts: list[list[Any]] | None) -> tuple[Step, ...]:
     token = op.token or (call if op.name in {"push", "push_many"} else "")
     if op.name == "push":
         return (Step("push", (plain(op.operand),), token),)
+    if op.name == "apply":
+        return tuple(Step("push", (plain(item),), f"{token}@{i}") for i, item in enumerate(op.operand))
     if op.name == "push_many":
         return tuple(Step("push", plain(part), f"{token}#{i}") for i, part in enumerate(parts or [op.operand]))
     return (Step(op.name, op.operand, token),)

@@ -44,7 +44,7 @@ class Author:
             return self.look(key)
         if chance < 0.85:
             return Op("delete", key=key)
-        return Op("set", self.value(key), key=key)
+        return Op(self.rng.choice(["set", "set", "setdefault"]), self.value(key), key=key)
 
     def change(self, key: str) -> Op:
         """Return a push or increment, half of them with a token that others use as well."""
@@ -58,7 +58,8 @@ class Author:
         if rng.random() < 0.5:
             return op
         token = f"t{rng.randrange(4)}"
-        return self.tokened.setdefault((key, token), Op(op.name, op.operand, token, key))
+        name = "apply" if op.name == "push_many" and rng.random() < 0.4 else op.name
+        return self.tokened.setdefault((key, token), Op(name, op.operand, token, key))
 
     def look(self, key: str) -> Op:
         """Return an operation that changes nothing."""

@@ -37,6 +37,9 @@ def apply(state: State, step: Step) -> tuple[State, Any]:  # noqa: C901, PLR0911
     match step.name:
         case "set":
             return (kind_of(step.operand), plain(step.operand)), None
+        case "setdefault":
+            after = state or (kind_of(step.operand), plain(step.operand))
+            return after, after
         case "delete":
             return None, None
         case "exists":
