@@ -13,6 +13,7 @@ from tests.backends import Backend
 from tests.faults import injector as faults
 from tests.faults.injector import Boto3Injector, DirectInjector, Fault, Injector
 
+LARGE = "x" * 3_000
 LONG = [f"element {i}" for i in range(40)]  # several segments of 200 bytes
 PASSING: list[Fault] = [
     faults.request_lost,
@@ -51,6 +52,17 @@ OPERATIONS: dict[str, tuple[Callable[[RunStore], Any], Any]] = {
     "push_many": (lambda store: store.push_many("list", LONG), 80),
     "push_many with a token": (lambda store: store.push_many("list", LONG, token="t"), 80),
     "increment with a token": (lambda store: store.increment("count", 2, token="t"), 7),
+    "setdefault": (lambda store: store.setdefault("new", {"a": 1}), {"a": 1}),
+    "setdefault of a key that is set": (lambda store: store.setdefault("list", 1), LONG),
+    "setdefault a long list": (lambda store: store.setdefault("new", LONG), LONG),
+    "apply": (
+        lambda store: store.apply(
+            [{"do": "push", "key": "list", "item": "last"}, {"do": "increment", "key": "count", "delta": 2}], token="t"
+        ),
+        [{"key": "list", "length": 41}, {"key": "count", "value": 7}],
+    ),
+    "begin with a large element": (lambda store: store.push("new", LARGE, token="t"), 1),
+    "push a large element": (lambda store: store.push("short", LARGE, token="t"), 2),
     "complete": (lambda store: [store.complete(), None][1], None),
 }
 AFTERWARDS: dict[str, dict[str, Any]] = {
@@ -66,6 +78,11 @@ AFTERWARDS: dict[str, dict[str, Any]] = {
     "push_many": {"list": LONG + LONG},
     "push_many with a token": {"list": LONG + LONG},
     "increment with a token": {"count": 7},
+    "setdefault": {"new": {"a": 1}},
+    "setdefault a long list": {"new": LONG},
+    "apply": {"list": [*LONG, "last"], "count": 7},
+    "begin with a large element": {"new": [LARGE]},
+    "push a large element": {"short": [1, LARGE]},
     "complete": {"count": None, "list": None, "short": None},
 }
 PLAIN: dict[str, tuple[Callable[[RunStore], Any], Any]] = {"increment": (lambda store: store.increment("count"), 6)}
