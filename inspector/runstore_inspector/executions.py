@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from runstore import clock
+from runstore.model.identifiers import check_run_id
 from runstore_inspector import reading
 from runstore_inspector.problems import AWS_FAILURES, InspectorError, NotFoundError, UsageError, explain, one_line
 
@@ -27,7 +28,8 @@ MAX_SEARCHED = 2_000  # executions of a machine that are searched by a part of t
 _NEAR, _NEAR_AMONG = 5, 300
 _FIRST_PAGE, _PAGE = 100, 1_000
 _UNKNOWN = {"ExecutionDoesNotExist", "InvalidArn", "StateMachineDoesNotExist", "ValidationException"}
-_NO_HISTORY = {"StateMachineTypeNotSupported"}
+_NOT_LISTED = {"StateMachineTypeNotSupported"}  # Express executions
+_GONE = {"StateMachineDoesNotExist"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ def newest(
     Children that the workflow engine has started are left out. A name is searched in the newest 2,000 executions of a
     machine.
     """
-    iterators = [_of_machine(connection, arn, status) for arn in found.arns]
+    passed_over = _NOT_LISTED | _GONE if len(found.arns) > 1 else _NOT_LISTED
+    iterators = [_of_machine(connection, arn, status, passed_over) for arn in found.arns]
     if name:
         iterators = [islice(each, MAX_SEARCHED) for each in iterators]
     with ThreadPoolExecutor(8, "runstore-machines") as workers:  # the first page of each at the same time
@@ -167,7 +170,7 @@ def _after(first: Execution | None, rest: Iterator[Execution]) -> Iterator[Execu
         yield from rest
 
 
-def _of_machine(connection: Connection, arn: str, status: str | None) -> Iterator[Execution]:
+def _of_machine(connection: Connection, arn: str, status: str | None, passed_over: set[str]) -> Iterator[Execution]:
     request: dict[str, Any] = {"stateMachineArn": arn, "maxResults": _FIRST_PAGE}
     if status:
         request["statusFilter"] = status
@@ -175,7 +178,7 @@ def _of_machine(connection: Connection, arn: str, status: str | None) -> Iterato
         try:
             answer: Any = connection.stepfunctions.list_executions(**request)
         except ClientError as error:
-            if error.response["Error"].get("Code") in _NO_HISTORY:  # Express executions are not listed
+            if error.response["Error"].get("Code") in passed_over:
                 return
             raise
         for each in answer["executions"]:
@@ -233,7 +236,7 @@ def find(connection: Connection, run: str, *, named: Iterable[str] = ()) -> Run:
 
 def look_up(connection: Connection, run: str, *, named: Iterable[str] = ()) -> Run | None:
     """Return what `find` returns, None for an unknown run."""
-    in_table = reading.holds_anything(connection, run)
+    in_table = reading.holds_anything(connection, check_run_id(run))
     if is_execution_arn(run):
         execution, why = _ask(lambda: describe(connection, run))
         return Run(run, execution, why) if in_table or execution else None

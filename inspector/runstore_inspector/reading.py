@@ -15,6 +15,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
 
 from runstore import clock
+from runstore.model.identifiers import check_key
 from runstore.model.items import FIRST_USER_KEY, LAST_SEGMENT, from_wire, segment_key, split_segment_key
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def read_keys(connection: Connection, run_id: str, wanted: Wanted | None = None)
 def read_key(connection: Connection, run_id: str, name: str) -> Key | None:
     """Return one key, None when it is not set."""
     answer: Any = connection.dynamodb.get_item(
-        TableName=connection.table, Key={"run_id": {"S": run_id}, "key": {"S": name}}, ConsistentRead=True
+        TableName=connection.table, Key={"run_id": {"S": run_id}, "key": {"S": check_key(name)}}, ConsistentRead=True
     )
     wire = answer.get("Item")
     if wire is None or (item := from_wire(wire)).expired(clock.now()) or item.kind is None:

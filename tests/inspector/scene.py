@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from infra.local.deployment import bundled
 from infra.package import FUNCTIONS
 from runstore.workflow import state_machine_definition
+from tests.e2e.machines import make_role
 
 if TYPE_CHECKING:
     from infra.local import LocalStack
@@ -37,7 +38,7 @@ def deploy(stack: LocalStack) -> str:
         Code={"ZipFile": package},
     )
     made = machines.create_state_machine(
-        name=NAME, definition=state_machine_definition(function["FunctionArn"]), roleArn=example["roleArn"]
+        name=NAME, definition=state_machine_definition(function["FunctionArn"]), roleArn=make_role(stack)
     )
     return str(made["stateMachineArn"])
 

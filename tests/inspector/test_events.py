@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.inspector.conftest import Cli
 
 MILLISECONDS = 60_000
+SECONDS = 120
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +29,13 @@ def machine(stack: LocalStack) -> str:
 
 def until_it_waits(cli: Cli, name: str) -> Any:
     """Return what the command shows of a run once everything but its event has come."""
+    deadline = time.monotonic() + SECONDS
     while True:
         shown = cli.document("show", name)
         if shown.get("waits") and all(step["status"] in {"done", "waiting"} for step in shown["steps"]):
             return shown
+        if shown["status"] != "RUNNING" or time.monotonic() > deadline:
+            pytest.fail(f"{name} does not wait: {shown}")
         time.sleep(0.3)
 
 
