@@ -139,7 +139,7 @@ class _Reading:
         if kind.endswith("StateEntered"):
             inside = span if span is not None and span.container else around
             details = event["stateEnteredEventDetails"]
-            action, step_id = _step_in(details) if details["name"] == "Step" else ("", "")
+            action, step_id = _step_in(details) if details["name"] in {"Step", "StepOfWait"} else ("", "")
             place = (
                 self._open(action or details["name"], f"Step {step_id}" if action else kind[:-12], at, inside),
                 inside,
