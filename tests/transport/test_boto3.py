@@ -224,6 +224,22 @@ def test_members_of_a_string_enum_are_the_text_that_they_hold() -> None:
     assert plain.complete() > 0
 
 
+def test_a_token_repeated_with_another_item_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The first call counts, and a warning names the key, never the items; an honest repetition logs nothing."""
+    client: Any = SimulatedClient(Direct(Database()))
+    store = RunStore("run", client=client, settings=Settings("t"))
+    for number in range(40):
+        for _ in range(2):
+            store.push("list", ["secret", number], token=f"t{number}")
+    assert caplog.records == []
+    for token in ("t0", "t39"):
+        store.push("list", "another secret", token=token)
+    assert len(store.get("list")) == 40
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert "'list'" in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_requests_are_logged_at_debug(caplog: pytest.LogCaptureFixture) -> None:
     """Operation, run, outcome and time of each request, never a value; nothing by default."""
     client: Any = SimulatedClient(Direct(Database()))

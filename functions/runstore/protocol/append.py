@@ -10,6 +10,7 @@ this head was written again by a request that was retried after a reset. What it
 
 from __future__ import annotations
 
+import logging
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from runstore.protocol.tails import Tail, TailCache
 
 if TYPE_CHECKING:
     from runstore.dynamodb.table import Table
+
+_logger = logging.getLogger("runstore")
 
 # The pause after a lost race is jittered, proportional to the time that the lost request took (the longer it took, the
 # more writers wait in line), and doubled at each race.
@@ -237,7 +240,12 @@ class _Append:
             self.intent = intent_key(self.key, chain, self.change.digest)
 
     def receipt_in(self, item: Item) -> str | None:
-        return item.receipts.get(self.change.receipt or "")
+        total = item.receipts.get(self.change.receipt or "")
+        if total is not None and self.change.kind == item.kind == "list":
+            stop = int(total) - item.start
+            if item.items[max(0, stop - len(self.change.operand)) : stop] != tuple(self.change.operand):
+                _logger.warning("a token was repeated with other items on key %r: they are not appended", self.key)
+        return total
 
     def result_or_mismatch(self, head: Item) -> str | None:
         """Return the result that the head's receipt records, if any; raise KeyTypeMismatchError for another kind."""
