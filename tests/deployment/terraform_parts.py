@@ -125,7 +125,8 @@ class Module:
                     (
                         (
                             each["message_retention_seconds"],
-                            each.get("sqs_managed_sse_enabled"),
+                            # A plan on top of a queue without a key still shows what that one had.
+                            None if each["kms_master_key_id"] else each.get("sqs_managed_sse_enabled"),
                             each["kms_master_key_id"] or None,  # what AWS answers where there is none
                         )
                         for each in self.of("aws_sqs_queue.dead_letters").values()
