@@ -11,14 +11,13 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from runstore import RunStore, Settings
 from runstore.dynamodb.defaults import new_client
 from runstore.dynamodb.direct import DirectTransport
 from tests.contract import places
 
 if TYPE_CHECKING:
     import pytest
-
-    from runstore import RunStore
 
 TARGET: dict[str, Any] = json.loads(os.environ["CONTRACT_TARGET"])
 
@@ -31,17 +30,16 @@ def _client(number: int) -> Any:
 
 
 class TargetPlace(places.TablePlace):
-    """The table, over the transport that is asked for."""
+    """The table: stores reach it over the transport that is asked for, tests themselves by boto3."""
 
     def client(self) -> Any:
-        """Return what no other store of this test uses."""
-        self._made += 1
-        return _client(self._made)
+        """Return a boto3 client for what a test does beside a store."""
+        return _client(0)
 
     def store(self, run_id: str, **settings: Any) -> RunStore:
-        """Return a store with a client of its own."""
-        store: RunStore = super().store(run_id, **settings)
-        return store
+        """Return a store with a client or transport that no other store of this test uses."""
+        self._made += 1
+        return RunStore(run_id, client=_client(self._made), settings=Settings(self.table_name, **settings))
 
 
 def _place(_request: pytest.FixtureRequest) -> TargetPlace:
