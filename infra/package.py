@@ -2,8 +2,8 @@
 
 functions.zip holds the entry points, the package and what functions/requirements.txt names; layer.zip the package
 alone, in the folder in which Lambda looks for it; terraform-module.zip the Terraform module with both, and its state
-machines. Both hold the package's metadata and licence, as an installed package
-has them. Equal files make equal archives. `python -m infra.package --layer DIR` lays out the layer for `sam build`.
+machines. All hold the licence; the first two also the package's metadata, as an installed package has it. Equal files
+make equal archives. `python -m infra.package --layer DIR` lays out the layer for `sam build`.
 """
 
 import hashlib
@@ -56,6 +56,7 @@ def make_module(folder: Path, bundle: Path, layer: Path) -> None:
     """Lay out the Terraform module with everything that it deploys, in a folder that is not there yet."""
     ignore = shutil.ignore_patterns(".terraform*", "*.tfstate*", "tests", "examples")
     shutil.copytree(ROOT / "infra" / "terraform", folder, ignore=ignore)
+    shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
     (folder / "statemachines").mkdir()
     workflow = FUNCTIONS / "runstore" / "workflow" / "workflow.asl.json"
     for definition in (*(ROOT / "infra" / "statemachines").glob("*.asl.json"), workflow):

@@ -14,7 +14,7 @@ from infra.metadata_hook import RepositoryHook
 ROOT = Path(__file__).parents[2]
 JOBS: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8"))["jobs"]
 PACKAGES = ["dist/runstore-1.2.3-py3-none-any.whl", "dist/runstore-1.2.3.tar.gz"]
-ARCHIVES = ["dist/functions.zip", "dist/layer.zip", "dist/SHA256SUMS"]
+ARCHIVES = ["dist/functions.zip", "dist/layer.zip", "dist/terraform-module.zip", "dist/SHA256SUMS"]
 
 
 def steps(job: str, action: str) -> list[dict[str, Any]]:
