@@ -31,7 +31,7 @@ def test_terraform_deploys_the_package_s_state_machine() -> None:
     named = {
         name
         for path in module.glob("*.tf")
-        for name in re.findall(r'\"(\.\./[^\"]*/workflow\.asl\.json)\"', path.read_text(\"utf-8\"))
+        for name in re.findall(r"\"(\.\./[^\"]*/workflow\.asl\.json)\"", path.read_text("utf-8"))
     }
     assert [(module / name).read_text("utf-8") for name in named] == [state_machine_definition()]
 
