@@ -18,13 +18,27 @@ _TRANSACTION = 2  # a write in a transaction costs twice the units
 
 @dataclass(frozen=True)
 class Reading:
-    """What a meter shows: `written` counts the writes that were done, `refused` those whose condition was false."""
+    """What a meter shows: `written` counts the writes that were done, `refused` those whose condition was false.
+
+    `refused_units` are the write units that the refused ones cost; `write_units` includes them.
+    """
 
     requests: int = 0
     write_units: float = 0.0
     read_units: float = 0.0
     written: int = 0
     refused: int = 0
+    refused_units: float = 0.0
+
+    def __add__(self, other: "Reading") -> "Reading":
+        return Reading(
+            self.requests + other.requests,
+            self.write_units + other.write_units,
+            self.read_units + other.read_units,
+            self.written + other.written,
+            self.refused + other.refused,
+            self.refused_units + other.refused_units,
+        )
 
     def __sub__(self, earlier: "Reading") -> "Reading":
         return Reading(
@@ -33,6 +47,7 @@ class Reading:
             self.read_units - earlier.read_units,
             self.written - earlier.written,
             self.refused - earlier.refused,
+            self.refused_units - earlier.refused_units,
         )
 
 
@@ -81,6 +96,7 @@ class Meter:
                 read_units=now.read_units + (units if reads else 0),
                 written=now.written + (not reads and "Error" not in parsed),
                 refused=now.refused + refused,
+                refused_units=now.refused_units + (units if refused else 0),
             )
 
 
