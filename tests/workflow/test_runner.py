@@ -125,6 +125,19 @@ def test_an_errors_text_is_what_a_state_can_hold() -> None:
     assert result.error.message == "\\ud800"
 
 
+def test_an_error_whose_text_cannot_be_read_keeps_its_name() -> None:
+    """An exception whose `__str__` raises fails the step like any other, and a permanent one is not tried again."""
+
+    class UnreadableError(PermanentError):
+        def __str__(self) -> str:
+            raise LookupError
+
+    result = run_workflow(SendEmailWorkflow, {"customer": {"id": 1}}, failures={"send_email": UnreadableError()})
+    assert result.error is not None
+    assert (result.error.name, result.error.attempts) == ("UnreadableError", 1)
+    assert result.error.message == "its text cannot be read: LookupError"
+
+
 def test_random_orders_differ_and_can_be_repeated() -> None:
     """Branches that are due together run in an order that the seed decides, or a function of the test."""
     order = {"customer": {"id": 1}, "line_items": [{"id": number} for number in range(9)]}

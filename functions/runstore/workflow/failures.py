@@ -41,9 +41,16 @@ def failure_of(error: Exception) -> Failure:
     """Return how an exception is recorded and reported."""
     return Failure(
         type(error).__name__,
-        str(error)[:MAX_MESSAGE].encode(errors="backslashreplace").decode(),  # strict UTF-8, as a state is
+        _text_of(error)[:MAX_MESSAGE].encode(errors="backslashreplace").decode(),  # strict UTF-8, as a state is
         permanent=isinstance(error, (PermanentError, InvalidRequestError, WorkflowDefinitionError)),
     )
+
+
+def _text_of(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception as failure:  # noqa: BLE001 a user's __str__ may raise anything
+        return f"its text cannot be read: {type(failure).__name__}"
 
 
 def caught_failure(caught: dict[str, Any]) -> Failure:
