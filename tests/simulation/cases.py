@@ -86,6 +86,23 @@ FAULTY = {
 }
 
 
+def _late(*programs: list[Op], segment_bytes: int = 1, gone: str = "late, sent again") -> Scenario:
+    conditions = Conditions(segment_bytes=segment_bytes, faults=(gone,), most_faults=1)
+    return Scenario((Phase(tuple(map(tuple, programs))),), conditions)
+
+
+# Every order, and in each every request in turn arrives at every later moment.
+LATE = {
+    "a push, a delete and a push": _late([_push("a"), _DELETE, _push("b")]),
+    "a push under a delete": _late([_push("a")], [_DELETE], segment_bytes=1_000),
+    "a set under a push": _late([_set(["p"])], [_push("a")], segment_bytes=1_000),
+    "two sets, given up": _late([_set("x")], [_set("y"), _GET], gone="late, given up"),
+    "an offer and a delete": _late([Op("setdefault", 7), _DELETE, _GET], segment_bytes=1_000),
+    "a plain increment": _late([_add(1), _GET], [_add(2)]),
+    "a token under a set": _late([_add(1, "t")], [_set(5)]),
+}
+
+
 def _large(*programs: list[Op]) -> Scenario:
     return Scenario((Phase(tuple(map(tuple, programs))),), Conditions(segment_bytes=1, large_bytes=1))
 

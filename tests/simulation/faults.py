@@ -15,12 +15,16 @@ FAULTS: dict[str, Callable[[], BaseException]] = {
     "answer lost for good": lambda: NetworkError(sent=True, last=True),
     "server error before": lambda: ServerError("InternalServerError", last=False),
     "server error after": lambda: ServerError("InternalServerError", last=False),
+    "late, sent again": lambda: NetworkError(sent=True, last=False),
+    "late, given up": lambda: NetworkError(sent=True, last=True),
+    "late, sender gone": GreenletExit,
     "throttled": lambda: ServerError(THROTTLED, last=False),
     "throttled for good": lambda: ServerError(THROTTLED, last=True),
 }
 AFTER = frozenset(
     {"crash after", "answer lost", "answer lost for good", "server error after"}
 )  # the request took effect
+LATE = ("late, sent again", "late, given up", "late, sender gone")  # the request takes effect at some later moment
 
 CRASHES = ("crash before", "crash after")
 LOSSES = ("request lost", "answer lost", "answer lost for good", "server error before", "server error after")

@@ -18,6 +18,7 @@ class Call:
         result: the answer to its last step, or MISMATCH of the step that ended it.
         optional: it may have taken effect, in part, or not: its caller never learned its result, or an expiry is due
             but not certain, or it is the first sending of a request whose answer was lost.
+        alternatives: only one of the steps takes effect: a late request is one of those that the operation sent.
         original: of a request that was sent twice, the call that it belongs to; and of that, the step.
         label: what a failing history shows.
     """
@@ -27,11 +28,12 @@ class Call:
     returned: float
     result: Any = None
     optional: bool = False
+    alternatives: bool = False
     original: "tuple[Call, int] | None" = None
     label: str = ""
 
 
-def linearizable(calls: Sequence[Call]) -> bool:
+def linearizable(calls: Sequence[Call]) -> bool:  # noqa: C901 one search, whose state all of it reads
     """Return whether some order explains every answer."""
     calls = sorted(calls, key=lambda call: call.invoked)
     binding = [i for i, call in enumerate(calls) if not call.optional]
@@ -55,13 +57,14 @@ def linearizable(calls: Sequence[Call]) -> bool:
                 continue
             if call.original and progress[places[id(call.original[0])]] != call.original[1]:
                 continue  # of two sendings the first one comes first
-            step = call.steps[progress[i]]
-            after, kept, result = apply_once(state, receipts, step)
-            if call.optional and len(call.steps) == 1 and (after, kept) == (state, receipts):
-                continue  # it need not be there, and changes nothing
-            over = result == MISMATCH or progress[i] + 1 == len(call.steps)
-            if over and not call.optional and result != call.result:
-                continue
-            done = len(call.steps) if over else progress[i] + 1
-            pending.append(((*progress[:i], done, *progress[i + 1 :]), after, kept))
+            single = call.alternatives or len(call.steps) == 1
+            for step in call.steps if call.alternatives else (call.steps[progress[i]],):
+                after, kept, result = apply_once(state, receipts, step)
+                if call.optional and single and (after, kept) == (state, receipts):
+                    continue  # it need not be there, and changes nothing
+                over = single or result == MISMATCH or progress[i] + 1 == len(call.steps)
+                if over and not call.optional and result != call.result:
+                    continue
+                done = len(call.steps) if over else progress[i] + 1
+                pending.append(((*progress[:i], done, *progress[i + 1 :]), after, kept))
     return False

@@ -58,6 +58,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a re-sent set is written anew": Mutant("protocol.replace", "NOT_MINE if set_id else OPEN, **set_id", "OPEN"),
     "an intent points behind the tail": Mutant("protocol.append", '"N": str(target.last_existing)', '"N": str(target.last_existing + 1)'),
+    "a resurrected head keeps its dead chain": Mutant("protocol.append", "if head.chain == self.sealed_chain:", "if False:", "lingering"),
     "no intent is written": Mutant("protocol.append", "if head is None or not self.change.digest:", "if True:"),
     "a repeated token's receipt is not looked for": Mutant(
         "protocol.append", "if (result := self.receipt_in(segment)) is not None:\n                return result\n            last",
@@ -151,6 +152,8 @@ def hunt(name: str) -> int:
     try:
         for case in ("a set under a push", "plain increments"):
             exploration.every_interleaving(over(cases.FAULTY[case], transport), tally)
+        for late in cases.LATE.values() if mutant.scenarios == "lingering" else ():
+            exploration.every_interleaving(over(late, transport), tally)
         exploration.random_runs(make, 1, MOST_RUNS, tally)
         for case, segment_bytes in itertools.product(cases.SMALL, cases.SEGMENT_BYTES):
             exploration.every_interleaving(over(cases.small(case, segment_bytes), transport), tally)

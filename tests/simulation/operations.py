@@ -26,6 +26,11 @@ class Op:
     token: str | None = None
     key: str = "k"
 
+    @property
+    def counts_plainly(self) -> bool:
+        """Whether this is an increment without a token, which is never sent again."""
+        return self.name == "increment" and not self.token
+
     @override
     def __repr__(self) -> str:
         """Show the call as a user would write it."""
@@ -83,7 +88,7 @@ def steps(op: Op, call: str, parts: list[list[Any]] | None) -> tuple[Step, ...]:
         call: a name for this call; it stands in for the token where the caller gave none.
         parts: how push_many splits its items, which it does by the items alone.
     """
-    token = op.token or (call if op.name in {"push", "push_many"} else "")
+    token = op.token or (call if op.name in {"push", "push_many", "set"} else "")
     if op.name == "push":
         return (Step("push", (plain(op.operand),), token),)
     if op.name == "apply":
@@ -97,3 +102,9 @@ def parts_of(elements: list[Any], segment_bytes: int) -> list[list[Any]]:
     """Return how push_many splits its items."""
     sizes = [len(json.dumps(element)) for element in elements]
     return [elements[part] for part, _ in items.split(sizes, segment_bytes, small_head=True)]
+
+
+def fits_head(key: str, elements: list[Any], segment_bytes: int) -> bool:
+    """Return whether a list that is set goes into a head."""
+    texts = tuple(json.dumps(element) for element in elements)
+    return items.open_list("run", key, texts, [*map(len, texts)], segment_bytes) is not None

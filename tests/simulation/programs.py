@@ -1,9 +1,10 @@
 """Random scenarios: who does what, at the same time, on few keys and with few tokens, so that everything collides."""
 
 import random
+from dataclasses import replace
 from itertools import count
 
-from tests.simulation.faults import CRASHES, LOSSES, THROTTLING
+from tests.simulation.faults import CRASHES, LATE, LOSSES, THROTTLING
 from tests.simulation.operations import COMPLETE, KEYS, SNAPSHOT, SWEEP, Op
 from tests.simulation.scenario import Phase, Scenario
 from tests.simulation.scheduler import Conditions
@@ -111,6 +112,13 @@ def expiring(rng: random.Random) -> Scenario:
         sweep = (Op(SWEEP),) if rng.random() < 0.5 else ()
         phases.append(Phase((*_programs(author, clients, 4), sweep), days=rng.choice([0.4, 0.6, 1.2])))
     return Scenario(tuple(phases), conditions)
+
+
+def lingering(rng: random.Random) -> Scenario:
+    """Requests linger in the network and arrive after their senders have repeated them, given up or died."""
+    make = rng.choice([mixed, mixed, mixed, expiring, completing])
+    scenario, faults = make(rng), rng.choice([LATE, LATE, LATE + CRASHES + LOSSES])
+    return replace(scenario, conditions=replace(scenario.conditions, faults=faults))
 
 
 def completing(rng: random.Random) -> Scenario:

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from tests.simulation.decisions import Decisions
 from tests.simulation.linearizability import Call, linearizable
-from tests.simulation.operations import COMPLETE, KEYS, SNAPSHOT, SWEEP, Op, parts_of, perform, steps
+from tests.simulation.operations import COMPLETE, KEYS, SNAPSHOT, SWEEP, Op, fits_head, parts_of, perform, steps
 from tests.simulation.scheduler import DAY, RUN, Conditions, NeverEndsError, Record, World
 from tests.simulation.specification import Step
 
@@ -139,10 +139,20 @@ def _calls(record: Record, records: list[Record], key: str, conditions: Conditio
     elif op.key == key and op.name not in {COMPLETE, SWEEP}:
         parts = parts_of(op.operand, conditions.segment_bytes) if op.name == "push_many" else None
         todo = steps(op, f"call {record.invoked}", parts)
-        call = Call(todo, record.invoked, returned, result, optional=record.failed, label=label)
+        # A late request whose sender has given up is the operation itself: it may take effect until it arrives.
+        ended = max(returned, record.arrived)
+        call = Call(todo, record.invoked, ended, result, optional=record.failed, label=label)
         yield call
+        # One that was sent again may take effect a second time, but only when it arrives, and only without a receipt.
+        # Of a list that is set and does not fit a head, the first copy's last segment stands in the way for good.
+        once = op.name == "set" and isinstance(op.operand, list)
+        once = once and not fits_head(key, op.operand, conditions.segment_bytes)
+        for moment in () if once else record.copies:
+            yield Call(todo, moment, moment, optional=True, alternatives=True, label=f"  late copy of {label}")
         resets = sum(
-            other.op.name in {"set", "delete"} and other is not record and _overlap(record, other) for other in records
+            1 + len(other.copies)
+            for other in records
+            if other.op.name in {"set", "delete"} and other is not record and _overlap(record, other)
         )
         # A request that is sent again after a reset of its key counts as sent after that. A delete that is sent again
         # has left nothing that could tell: it also removes what was written since.
@@ -155,7 +165,7 @@ def _calls(record: Record, records: list[Record], key: str, conditions: Conditio
 
 
 def _overlap(one: Record, other: Record) -> bool:
-    return one.invoked <= other.returned and other.invoked <= one.returned
+    return one.invoked <= other.ended and other.invoked <= one.ended
 
 
 def reduced(scenario: Scenario) -> Iterator[Scenario]:

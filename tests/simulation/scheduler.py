@@ -41,7 +41,11 @@ class NeverEndsError(Exception):
 
 @dataclass
 class Record:
-    """One operation as its client saw it. `echoes` counts requests that were sent again after they had taken effect."""
+    """One operation as its client saw it.
+
+    `echoes` counts requests that were sent again after they had taken effect. `copies` are the moments at which late
+    requests arrived whose sender had sent them again, `arrived` is that of one whose sender had given up.
+    """
 
     client: int
     op: Op
@@ -50,11 +54,29 @@ class Record:
     result: Any = None
     failed: bool = True  # it raised a TransientError, or its process is gone: nobody knows what came of it
     echoes: int = 0
+    copies: list[int] = field(default_factory=list)
+    arrived: int = 0
+
+    @property
+    def ended(self) -> int:
+        """The moment after which nothing of this operation takes effect."""
+        return max(self.returned, self.arrived, *self.copies)
+
+
+@dataclass(frozen=True)
+class LateRequest:
+    """A request that is still in the network while its sender goes on. `again`: the sender sends it again."""
+
+    operation: str
+    request: Request
+    client: "Client"
+    record: Record
+    again: bool
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the clients meet. `step_seconds` pass at every turn; `faults` are names in `faults.FAULTS`."""
+    """What the clients meet: `step_seconds` pass at every turn, at most `most_faults` of `faults.FAULTS` happen."""
 
     segment_bytes: int = 1
     step_seconds: float = 0.0
@@ -62,6 +84,7 @@ class Conditions:
     part_segments: int = 2
     large_bytes: int = 2_048  # elements of this weight, and twice `segment_bytes`, go beyond the head
     faults: tuple[str, ...] = ()
+    most_faults: int = 1_000_000
     max_value_bytes: int = 65_536
     transport: str = "boto3"
 
@@ -76,6 +99,8 @@ class World:
     trace: list[str] | None = None  # a list to write the readable history to
     turns: int = 0
     now: float = _START
+    late: list[LateRequest] = field(default_factory=list)
+    faults: int = 0
 
     def __post_init__(self) -> None:
         self.database = Database(page=self.conditions.page)
@@ -86,7 +111,7 @@ class World:
         return Client(self, number)
 
     def run(self, clients: Sequence["Client"], programs: Sequence[Sequence[Op]]) -> None:
-        """Let the clients run their programs at the same time, to the end."""
+        """Let the clients run their programs at the same time, to the end, and late requests arrive at any moment."""
         with self.patched():
             for client, program in zip(clients, programs, strict=True):
                 client.begin(program)
@@ -97,16 +122,30 @@ class World:
                     client.kill()
 
     def _take_turns(self, live: list["Client"]) -> None:
-        while live:
+        while live or self.late:
             # The client that had the last turn comes first: choosing 0 all the time lets each run to its end.
-            client = live.pop(self.decisions.choose(len(live)))
+            choice = self.decisions.choose(len(live) + len(self.late))
             self.turns += 1
             if self.turns > TURNS:
                 raise NeverEndsError
             self.now += self.conditions.step_seconds
+            if choice >= len(live):
+                self._arrive(self.late.pop(choice - len(live)))
+                continue
+            client = live.pop(choice)
             client.take_turn()
             if client.alive:
                 live.insert(0, client)
+
+    def _arrive(self, late: LateRequest) -> None:
+        """Let a late request take effect; its answer goes nowhere."""
+        late.client.note("    arrives late: {} {}", late.operation, _place(late.request))
+        if late.again:
+            late.record.copies.append(self.turns)
+        else:
+            late.record.arrived = self.turns
+        with suppress(ClientError):
+            self.database.perform(late.operation, late.request, lambda: None)
 
     def tick(self) -> int:
         """Return a moment after all others."""
@@ -263,17 +302,23 @@ class Client:
         if not self._first:
             self.pause()
         self._first = False
-        possible = faults.possible(self.world.conditions.faults, operation)
+        conditions = self.world.conditions
+        happening = conditions.faults if self.world.faults < conditions.most_faults else ()
+        possible = faults.possible(happening, operation)
         fault = self.world.decisions.fault(len(possible))
         if not fault:
             return self.send(operation, request)
         name = possible[fault - 1]
+        self.world.faults += 1
         self.note("    {}: {}", operation, name)
         if name in faults.AFTER:  # it takes effect, but nobody hears of it, not even that a condition was false
             if self.record is not None:
                 self.record.echoes += 1
             with suppress(ClientError):
                 self.send(operation, request)
+        elif name in faults.LATE and self.record is not None:
+            again = name == "late, sent again" and not self.record.op.counts_plainly
+            self.world.late.append(LateRequest(operation, request, self, self.record, again))
         failure = faults.FAULTS[name]()
         raise failure
 

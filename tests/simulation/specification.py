@@ -11,7 +11,7 @@ Receipts: TypeAlias = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True)
 class Step:
-    """One atomic change or look. `token` makes its repetition harmless until the key is set or deleted."""
+    """One atomic change or look. `token` makes its repetition harmless until the key is set or deleted again."""
 
     name: str
     operand: Any = None
@@ -72,7 +72,7 @@ def apply_once(state: State, receipts: Receipts, step: Step) -> tuple[State, Rec
             return state, receipts, result
     after, result = apply(state, step)
     if step.name in ("set", "delete"):
-        receipts = ()
+        receipts = ((step.token, result),) if step.token else ()
     elif step.token and result != MISMATCH:
         receipts = tuple(sorted((*receipts, (step.token, result))))
     return after, receipts, result

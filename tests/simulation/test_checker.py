@@ -21,6 +21,10 @@ def _get(start: int, end: int, *items: str) -> Call:
     return Call((Step("get"),), start, end, ("list", items) if items else None)
 
 
+def _late(*steps: Step, moment: int) -> Call:
+    return Call(steps, moment, moment, optional=True, alternatives=True)
+
+
 EXPLAINED: dict[str, list[Call]] = {
     "overlapping pushes in either order": [_push("a", 1, 4, 2), _push("b", 2, 3, 1), _get(5, 6, "b", "a")],
     "a read that overlaps a push sees it": [_push("a", 1, 4, 1), _get(2, 3, "a")],
@@ -31,6 +35,18 @@ EXPLAINED: dict[str, list[Call]] = {
     "half of an unknown push_many": [
         Call((Step("push", ("a",)), Step("push", ("b",))), 1, 2, optional=True),
         _get(3, 4, "a"),
+    ],
+    "a late set overwrites a newer one": [
+        Call((Step("set", 1, "s"),), 1, 2),
+        Call((Step("set", 2, "t"),), 3, 4),
+        _late(Step("set", 1, "s"), moment=5),
+        Call((Step("get"),), 6, 7, ("number", 1)),
+    ],
+    "a late part of push_many after a delete": [
+        Call((Step("push", ("a",), "c#0"), Step("push", ("b",), "c#1")), 1, 2, 2),
+        Call((Step("delete"),), 3, 4),
+        _late(Step("push", ("a",), "c#0"), Step("push", ("b",), "c#1"), moment=5),
+        _get(6, 7, "b"),
     ],
     "a mismatch in the middle of push_many": [
         Call((Step("push", ("a",)), Step("push", ("b",))), 1, 6, MISMATCH),
@@ -50,6 +66,29 @@ NOT_EXPLAINED: dict[str, list[Call]] = {
         _get(3, 4, "b", "a"),
     ],
     "a mismatch without a reason": [_push("a", 1, 2, MISMATCH)],
+    "a late set over what was pushed onto its value": [
+        Call((Step("set", ["a"], "s"),), 1, 2),
+        _push("b", 3, 4, 2),
+        _late(Step("set", ["a"], "s"), moment=5),
+        _get(6, 7, "a"),
+    ],
+    "a late push while its receipt is there": [
+        _push("a", 1, 2, 1, "c"),
+        _late(Step("push", ("a",), "c"), moment=3),
+        _get(4, 5, "a", "a"),
+    ],
+    "two parts of push_many from one late request": [
+        Call((Step("push", ("a",), "c#0"), Step("push", ("b",), "c#1")), 1, 2, 2),
+        Call((Step("delete"),), 3, 4),
+        _late(Step("push", ("a",), "c#0"), Step("push", ("b",), "c#1"), moment=5),
+        _get(6, 7, "a", "b"),
+    ],
+    "a late push before it arrives": [
+        _push("a", 1, 2, 1, "c"),
+        Call((Step("delete"),), 3, 4),
+        _get(5, 6, "a"),
+        _late(Step("push", ("a",), "c"), moment=7),
+    ],
     "a deleted element that comes back": [
         _push("a", 1, 2, 1),
         Call((Step("delete"),), 3, 4),

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import proofs
-from tests.simulation.cases import COMPLETED, FAULTY, HEAVY, LARGE, SEGMENT_BYTES, SMALL, small
+from tests.simulation.cases import COMPLETED, FAULTY, HEAVY, LARGE, LATE, SEGMENT_BYTES, SMALL, small
 from tests.simulation.exploration import every_interleaving
 from tests.simulation.scenario import over
 from tests.simulation.scheduler import TRANSPORTS
@@ -39,6 +39,15 @@ def test_every_fault_at_every_request_can_be_explained(name: str, transport: str
     """In every order, whichever of the requests fail in whichever way, nothing is doubled and nothing is lost."""
     tally = every_interleaving(over(FAULTY[name], transport))
     proofs.record(interleavings_with_faults=tally.runs, simulated_requests=tally.requests)
+    assert tally.runs > 1
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("name", LATE)
+def test_every_late_request_can_be_explained(name: str, transport: str) -> None:
+    """In every order, whichever request arrives after its sender has moved on, only the stated effects show."""
+    tally = every_interleaving(over(LATE[name], transport))
+    proofs.record(interleavings_with_a_late_request=tally.runs, simulated_requests=tally.requests)
     assert tally.runs > 1
 
 

@@ -1,4 +1,4 @@
-"""Large random programs under random schedules, crashes, lost messages, throttling, expiry and completion.
+"""Large random programs under random schedules, with crashes, lost or late requests, throttling, expiry, completion.
 
 A failure names its seed and number, and shows the shortest history found that fails as well.
 """
@@ -15,7 +15,7 @@ from tests.simulation.scenario import Scenario, over, run
 from tests.simulation.scheduler import TRANSPORTS
 
 Make = Callable[[random.Random], Scenario]
-KINDS = [programs.mixed, programs.expiring, programs.completing]
+KINDS = [programs.mixed, programs.expiring, programs.completing, programs.lingering]
 BLOCKS = 8  # of a long proof: the processes share them
 
 
@@ -37,7 +37,8 @@ def test_many_random_histories_can_be_explained(make: Make, block: int) -> None:
     """The same, for many times more histories, other ones each time that the seed is changed."""
     transport = sorted(TRANSPORTS)[block % len(TRANSPORTS)]
     tally = random_runs(_over(make, transport), seed=block, count=2_000)
-    proofs.record(random_histories=tally.runs, simulated_requests=tally.requests)
+    kind = "histories_with_late_requests" if make is programs.lingering else "random_histories"
+    proofs.record(**{kind: tally.runs, "simulated_requests": tally.requests})
     assert tally.runs == 2_000
 
 
