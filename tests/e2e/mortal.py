@@ -84,8 +84,7 @@ def task(event: Any) -> str:
     return json.dumps([event["do"], branch["step"]["id"] if "step" in branch else event.get("execution")])
 
 
-push_item = mortal("push_item", operation)
-increment_counter = mortal("increment_counter", operation)
+apply_operations = mortal("apply_operations", operation)
 # Some deletions are done, and their answers are lost; nothing more is; all but the last look are.
 complete_run = mortal("complete_run", lambda event: event["runId"], lambda _: [(AFTER, 4), (BEFORE, 2), (AFTER, 5)])
 # A hook runs at most once: one that dies is not begun again, and its output is lost.

@@ -15,7 +15,8 @@ from tests.e2e.trial import bundle, machine, trial_workflow
 from tests.proofs import record
 
 FASTER = 0.1
-MORTAL = {"PushItem": "push_item", "IncrementCounter": "increment_counter", "CompleteRun": "complete_run"}
+MORTAL = {"ApplyOperations": "apply_operations", "CompleteRun": "complete_run"}
+FRESH_TOKEN = "States.Format('{}#{}', $.index, $$.State.RetryCount)"  # another one in each attempt
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +48,15 @@ def mortal(package: bytes, graves: Path) -> Iterator[LocalStack]:
         yield stack
 
 
-def fan_out(stack: LocalStack, *, tokens: bool = True) -> str:
-    """Return the order example's definition, with up to 1,000 results in its output."""
+def fan_out(stack: LocalStack, *, token: str | None = None) -> str:
+    """Return the order example's definition, with up to 1,000 results in its output, and perhaps another token."""
     own = stack.client("stepfunctions").describe_state_machine(stateMachineArn=stack.outputs["OrderFanoutArn"])
     definition = json.loads(own["definition"])
     states = definition["States"]
     states["ReadResults"]["Parameters"]["Payload"]["limit"] = 1_000
     for state in states["LineItems"]["ItemProcessor"]["States"].values():
-        if state["Type"] == "Task" and not tokens:
-            del state["Parameters"]["Payload"]["token.$"]
+        if state["Type"] == "Task" and token is not None:
+            state["Parameters"]["Payload"]["token.$"] = token
     return json.dumps(definition)
 
 
@@ -105,9 +106,9 @@ def test_1000_branches_lose_nothing(stack: LocalStack) -> None:
     record(branches_of_executions=1_000)
 
 
-def test_without_tokens_the_same_deaths_count_twice(mortal: LocalStack) -> None:
-    """The negative control: processes do die after they have written, so that a plain retry pushes again."""
-    with machine(mortal, "no-tokens", fan_out(mortal, tokens=False)) as deployed:
+def test_with_fresh_tokens_the_same_deaths_count_twice(mortal: LocalStack) -> None:
+    """The negative control: processes do die after they have written, so that a retry under another token repeats."""
+    with machine(mortal, "fresh-tokens", fan_out(mortal, token=FRESH_TOKEN)) as deployed:
         execution = deployed.run(order(30, "control"))
     assert execution.status == "SUCCEEDED", execution.cause
     assert len(execution.output["results"]) > 30

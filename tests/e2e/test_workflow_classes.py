@@ -13,7 +13,7 @@ from tests.e2e.waiting import eventually
 
 @pytest.fixture(scope="module")
 def trial(stack: LocalStack) -> Iterator[Machine]:
-    """The trial workflow's function and state machine, with the roles of the template's own."""
+    """The trial workflow's function and state machine; the function has the role of the template's own."""
     with trial_workflow(stack, "trial_workflow.handler", bundle("trial_workflow")) as deployed:
         yield deployed
 

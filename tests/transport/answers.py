@@ -12,7 +12,7 @@ from typing import Any
 # Replies to a request on its connection; returns whether the connection stays open.
 Reply = Callable[[socket.socket, bytes], bool]
 
-ITEM = {"run_id": {"S": "r"}, "key": {"S": "k"}, "number": {"N": "1"}}
+ITEM = {"run_id": {"S": "r"}, "key": {"S": "k"}, "kind": {"S": "number"}, "number": {"N": "1"}}
 
 
 def http(status: int, body: bytes, *extra: str, crc: bool = True) -> bytes:
