@@ -76,7 +76,7 @@ test-lowest: $(LOWEST_STAMP) ## Run the contract and handler tests with the olde
 	@.venv-lowest/bin/python -m pytest -n $(WORKERS) tests/contract tests/handlers $(PYTEST_ARGS)
 
 .PHONY: test-cdk
-test-cdk: $(STAMP) .venv-cdk/installed ## Synthesise the CDK app of docs/cdk.md (installs 463 MB; needs Node)
+test-cdk: $(STAMP) .venv-cdk/installed ## Synthesise the CDK app of docs/cdk.md (installs 261 MB; needs Node)
 	@$(BIN)/python -m pytest -m cdk $(PYTEST_ARGS)
 
 .PHONY: test-aws

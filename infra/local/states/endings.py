@@ -89,7 +89,7 @@ def emit_status(execution: dict[str, Any]) -> None:
             },
             allow_aws_source=True,
         )
-    except Exception:
+    except Exception:  # an execution ends as it ended, whether or not its event can be sent
         _logger.exception("The status event of %s could not be sent", execution["executionArn"])
 
 
