@@ -13,8 +13,6 @@ from infra.local.packages import RUNTIME_LOCK
 from tests.e2e.lambdas import Lambdas, archive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from infra.local import LocalStack
 
 # Lambda's page on environment variables: what is defined, plus the endpoint of the local stack.
@@ -53,13 +51,9 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def functions(stack: LocalStack) -> Iterator[Lambdas]:
-    """Functions of the tests' own, deleted afterwards."""
-    made = Lambdas(stack)
-    yield made
-    for function in made.client.list_functions()["Functions"]:
-        if function["FunctionName"].startswith("test-"):
-            made.client.delete_function(FunctionName=function["FunctionName"])
+def functions(stack: LocalStack) -> Lambdas:
+    """Functions of the tests' own. They end with the stack."""
+    return Lambdas(stack)
 
 
 def test_the_variables_are_those_of_lambda_and_the_functions_own(functions: Lambdas) -> None:
