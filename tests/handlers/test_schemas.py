@@ -61,10 +61,20 @@ BAD: dict[str, list[Any]] = {
 }
 
 
+def forms(function: str) -> list[dict[str, Any]]:
+    """Return the schemas of which an event of the function fits one."""
+    schema = schemas.schemas()[f"{function}.event"]
+    return list(schema.get("anyOf", [schema]))
+
+
 def fields(function: str) -> list[str]:
     """Return every field that an event of the function can have."""
-    schema = schemas.schemas()[f"{function}.event"]
-    return sorted({name for form in schema.get("anyOf", [schema]) for name in form["properties"]})
+    return sorted({name for form in forms(function) for name in form["properties"]})
+
+
+def required(function: str) -> set[str]:
+    """Return the fields that every event of the function must have."""
+    return set.intersection(*({*form["required"]} for form in forms(function)))
 
 
 def accepts(name: str, value: Any) -> bool:
@@ -96,9 +106,11 @@ def test_the_schema_accepts_what_the_function_accepts(table: Table, call: Call, 
     assert {*names} <= GOOD.keys()
     assert {*names} - {"value", "item", "body"} <= BAD.keys()
     values = {name: st.sampled_from(GOOD[name]) | st.sampled_from(GOOD[name] + BAD.get(name, [])) for name in names}
-    surely = {"runId": values["runId"]} | ({"key": values["key"]} if "key" in names else {})
-    others = {name: value for name, value in values.items() if name not in surely}
-    events = st.fixed_dictionaries(surely, optional=others | {"tokens": st.just("x")})
+    always = required(function)
+    events = st.fixed_dictionaries(
+        {name: value for name, value in values.items() if name in always},
+        optional={name: value for name, value in values.items() if name not in always} | {"tokens": st.just("x")},
+    )
 
     @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(event=events, drop=st.sampled_from([None] * 8 + names))
