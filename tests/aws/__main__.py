@@ -24,7 +24,7 @@ DEPLOY: Final = Claim(
     "deploy",
     "`sam deploy` deploys the template, and everything can be removed again",
     lambda _: "the stacks were deployed by sam deploy",
-    local="the local stack deploys the template by itself; only the trials were deployed by `sam deploy`",
+    local="the local stack deploys the template by itself; only the samples were deployed by `sam deploy`",
     adopted="the stack was there already",
 )
 ALL: Final = [DEPLOY, *claims_store.CLAIMS, *claims_workflows.CLAIMS, *claims_access.CLAIMS, *claims_service.CLAIMS]
@@ -102,7 +102,7 @@ def _deploy(deployment: Deployment, chosen: list[Claim], *, adopted: bool) -> No
     if not deployment.is_local and not adopted:
         deployment.deploy_store()
     if {claim.name for claim in chosen} - {claim.name for claim in claims_store.CLAIMS}:
-        deployment.deploy_trials()
+        deployment.deploy_samples()
 
 
 @contextlib.contextmanager

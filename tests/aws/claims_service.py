@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from infra.local.interpreters import OWN_RUNTIME
 from runstore import RunStore
 from tests.aws.claims import CannotSettleError, Claim
-from tests.aws.claims_workflows import expect, run_trial
+from tests.aws.claims_workflows import expect, run_sample
 from tests.aws.cost import Usage
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def _error_names(deployment: Deployment) -> str:
     client = deployment.stack.client("stepfunctions")
     seen = {}
     for end in ends:
-        started = client.start_execution(stateMachineArn=deployment.trials["FaultyArn"], input=json.dumps({"end": end}))
+        started = client.start_execution(
+            stateMachineArn=deployment.samples["FaultyArn"], input=json.dumps({"end": end})
+        )
         seen[end] = deployment.stack.wait(started["executionArn"]).error
     expect(all(seen[end] in known[end] for end in ends), seen)
     return ", ".join(f"{end}: {name}" for end, name in seen.items())
@@ -57,7 +59,7 @@ def _wait(deployment: Deployment) -> str:
     for _ in range(3):
         at = datetime.now(UTC).replace(microsecond=900_000) + timedelta(seconds=3)
         text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        started = client.start_execution(stateMachineArn=deployment.trials["WaitArn"], input=json.dumps({"at": text}))
+        started = client.start_execution(stateMachineArn=deployment.samples["WaitArn"], input=json.dumps({"at": text}))
         deployment.stack.wait(started["executionArn"])
         events = client.get_execution_history(executionArn=started["executionArn"])["events"]
         (ended,) = [event["timestamp"] for event in events if event["type"] == "WaitStateExited"]
@@ -163,8 +165,8 @@ def _alarm(deployment: Deployment) -> str:
 
 
 def _traces(deployment: Deployment) -> str:
-    """Run the trial workflow, and look for the functions in X-Ray."""
-    run_trial(deployment, kind="join", width=1)
+    """Run the sample workflow, and look for the functions in X-Ray."""
+    run_sample(deployment, kind="join", width=1)
     deployment.stack.invoke("increment_counter", {"runId": f"traces-{uuid.uuid4().hex}", "key": "n"})
     tracing = deployment.stack.client("xray")
 

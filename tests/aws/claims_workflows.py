@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.aws.stacks import Deployment
 
 DAY: Final = 86_400
-UNWATCHED: Final = "its rule does not watch the trials"
+UNWATCHED: Final = "its rule does not watch the samples"
 
 
 def expect(condition: object, seen: object) -> None:
@@ -31,9 +31,9 @@ def _start(deployment: Deployment, machine_arn: str, document: Any) -> str:
     return str(client.start_execution(stateMachineArn=machine_arn, input=json.dumps(document))["executionArn"])
 
 
-def run_trial(deployment: Deployment, **data: Any) -> Execution:
-    """Run the trial workflow to its end."""
-    return deployment.stack.wait(_start(deployment, deployment.trials["TrialArn"], {"data": data}))
+def run_sample(deployment: Deployment, **data: Any) -> Execution:
+    """Run the sample workflow to its end."""
+    return deployment.stack.wait(_start(deployment, deployment.samples["SampleArn"], {"data": data}))
 
 
 def _store(deployment: Deployment, run_id: str) -> RunStore:
@@ -63,26 +63,26 @@ def _examples(deployment: Deployment) -> str:
 
 
 def _join(deployment: Deployment) -> str:
-    done = run_trial(deployment, kind="join", width=10)
+    done = run_sample(deployment, kind="join", width=10)
     expect(done.status == "SUCCEEDED" and done.output["joinedAfter"] == 10, done)
     return "the join ran once all 10 branches had been counted"
 
 
 def _wide_join(deployment: Deployment) -> str:
-    done = run_trial(deployment, kind="join", width=90)
+    done = run_sample(deployment, kind="join", width=90)
     expect(done.status == "SUCCEEDED" and done.output["joinedAfter"] == 90, done)
     return "the join ran after 90 branches in child executions"
 
 
 def _on_failure(deployment: Deployment) -> str:
-    done = run_trial(deployment, kind="handled", width=2)
+    done = run_sample(deployment, kind="handled", width=2)
     expect(done.status == "SUCCEEDED" and done.output["failures"] == ["broken on purpose"] * 2, done)
     return "both failures were handled, and the run succeeded"
 
 
 def _wait_for_event(deployment: Deployment) -> str:
     stack = deployment.stack
-    arn = _start(deployment, deployment.trials["TrialArn"], {"data": {"kind": "wait"}})
+    arn = _start(deployment, deployment.samples["SampleArn"], {"data": {"kind": "wait"}})
     token = eventually(lambda: _store(deployment, arn).get("token"))
     expect(token, "no token was stored")
     first, second = (stack.invoke("send_event", {"token": token, "body": {"ok": ok}}) for ok in (True, False))
@@ -93,7 +93,7 @@ def _wait_for_event(deployment: Deployment) -> str:
 
 
 def _failing_run(deployment: Deployment) -> str:
-    done = run_trial(deployment, kind="broken")
+    done = run_sample(deployment, kind="broken")
     expect((done.status, done.error) == ("FAILED", "PermanentError"), done)
     longest = eventually(lambda: _expires_within(deployment, done.arn, 40))
     expect(longest, "the items still expire in a year: retire_run has not handled the event")
@@ -106,7 +106,7 @@ def _expires_within(deployment: Deployment, run_id: str, days: int) -> bool:
 
 
 def _abort(deployment: Deployment) -> str:
-    stack, machine = deployment.stack, deployment.trials["TrialArn"]
+    stack, machine = deployment.stack, deployment.samples["SampleArn"]
     client = stack.client("stepfunctions")
     arn = _start(deployment, machine, {"data": {"kind": "join", "width": 50, "delay": "5 minutes"}})
 
@@ -125,7 +125,7 @@ def _abort(deployment: Deployment) -> str:
 
 def _redrive(deployment: Deployment) -> str:
     stack = deployment.stack
-    done = run_trial(deployment, kind="broken", width=2)
+    done = run_sample(deployment, kind="broken", width=2)
     expect(done.status == "FAILED", done)
     _store(deployment, done.arn).set("mended", value=True)
     stack.client("stepfunctions").redrive_execution(executionArn=done.arn)
@@ -150,7 +150,7 @@ def _redrive_of_the_example(deployment: Deployment) -> str:
 
 
 def _redrive_of_an_abort(deployment: Deployment) -> str:
-    stack, machine = deployment.stack, deployment.trials["TrialArn"]
+    stack, machine = deployment.stack, deployment.samples["SampleArn"]
     client = stack.client("stepfunctions")
     arn = _start(deployment, machine, {"data": {"kind": "join", "width": 50, "delay": 60}})
     eventually(lambda: client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"][1:])
@@ -165,7 +165,7 @@ def _redrive_of_an_abort(deployment: Deployment) -> str:
 def _redrive_of_a_wait(deployment: Deployment) -> str:
     stack = deployment.stack
     client = stack.client("stepfunctions")
-    arn = _start(deployment, deployment.trials["TrialArn"], {"data": {"kind": "wait"}})
+    arn = _start(deployment, deployment.samples["SampleArn"], {"data": {"kind": "wait"}})
     token = eventually(lambda: _store(deployment, arn).get("token"))
     client.stop_execution(executionArn=arn)
     expect(stack.wait(arn).status == "ABORTED", "it was not aborted")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runstore import RunStore, Settings
 from runstore.dynamodb.defaults import new_client
 from runstore.dynamodb.direct import DirectTransport
-from tests.contract import places
+from tests.contract import implementations
 
 if TYPE_CHECKING:
     import pytest
@@ -29,7 +29,7 @@ def _client(number: int) -> Any:
     return DirectTransport() if TARGET["transport"] == "direct" and number else new_client()
 
 
-class TargetPlace(places.TablePlace):
+class TargetImplementation(implementations.TableImplementation):
     """The table: stores reach it over the transport that is asked for, tests themselves by boto3."""
 
     def client(self) -> Any:
@@ -42,12 +42,12 @@ class TargetPlace(places.TablePlace):
         return RunStore(run_id, client=_client(self._made), settings=Settings(self.table_name, **settings))
 
 
-def _place(_request: pytest.FixtureRequest) -> TargetPlace:
-    return TargetPlace(TARGET["table"], _client)
+def _implementation(_request: pytest.FixtureRequest) -> TargetImplementation:
+    return TargetImplementation(TARGET["table"], _client)
 
 
-places.IMPLEMENTATIONS.clear()
-places.IMPLEMENTATIONS[TARGET["known_as"]] = _place
+implementations.IMPLEMENTATIONS.clear()
+implementations.IMPLEMENTATIONS[TARGET["known_as"]] = _implementation
 # The suite asks for the names when it is collected.
-for name in ("TABLES", "PRICED"):
-    setattr(places, name, (TARGET["known_as"],))
+for name in ("TABLES", "DEFAULT_TABLES"):
+    setattr(implementations, name, (TARGET["known_as"],))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
-TRIALS: Final = Path(__file__).parent / "trials.yaml"
+SAMPLES: Final = Path(__file__).parent / "samples.yaml"
 ENDPOINT: Final = "AWS_ENDPOINT_URL"  # set only to try this program's own deployment on an emulator
 PREFIX: Final = "runstore-test-"  # of every name that is made here, so that nothing else is ever removed
 
@@ -70,25 +70,25 @@ class AwsStack(LocalStack):
 
 
 class Deployment:
-    """The store and the trials beside it, deployed for the claims, and everything to remove afterwards."""
+    """The store and the samples beside it, deployed for the claims, and everything to remove afterwards."""
 
     def __init__(self, stack: LocalStack, name: str, *, is_local: bool, store_name: str | None = None) -> None:
         self.stack, self.name, self.is_local = stack, name, is_local
         self.store_name = store_name or name
-        self.trials: dict[str, str] = {}
+        self.samples: dict[str, str] = {}
         self._undo: list[tuple[str, Callable[[], object]]] = []
 
     @property
-    def arn_of_trial(self) -> str:
-        """The ARN that the trial workflow's state machine has or will have."""
+    def arn_of_sample(self) -> str:
+        """The ARN that the sample workflow's state machine has or will have."""
         account = ACCOUNT if self.is_local else self.stack.client("sts").get_caller_identity()["Account"]
         region = REGION if self.is_local else self.stack.client("sts").meta.region_name
-        return f"arn:aws:states:{region}:{account}:stateMachine:{self.name}-trial"
+        return f"arn:aws:states:{region}:{account}:stateMachine:{self.name}-sample"
 
     def parameters(self, **more: str) -> dict[str, str]:
         """Return the parameters of the store: what costs, or what a claim needs, is on."""
         return {
-            "StateMachineArns": self.arn_of_trial,
+            "StateMachineArns": self.arn_of_sample,
             "LogRetentionDays": "1",
             "Tracing": "Active",
             "Alarms": "false" if ENDPOINT in os.environ else "true",  # an emulator refuses metric math
@@ -102,13 +102,13 @@ class Deployment:
         self.undo_later("the store's stack", lambda: self.remove_stack(self.name))
         self.stack.outputs = self._sam(ROOT / "template.yaml", self.name, self.parameters(**more))
 
-    def deploy_trials(self) -> None:
+    def deploy_samples(self) -> None:
         """Deploy what the claims need beside the store."""
         outputs = self.stack.outputs
         given = {name: outputs[name] for name in ("TableName", "TableArn", "TtlDays", "LayerArn")}
         runtime = {"PythonRuntime": OWN_RUNTIME}
-        self.undo_later("the trials' stack", lambda: self.remove_stack(f"{self.name}-trials"))
-        self.trials = self._sam(TRIALS, f"{self.name}-trials", {"Prefix": self.name, **given, **runtime})
+        self.undo_later("the samples' stack", lambda: self.remove_stack(f"{self.name}-samples"))
+        self.samples = self._sam(SAMPLES, f"{self.name}-samples", {"Prefix": self.name, **given, **runtime})
 
     def undo_later(self, what: str, undo: Callable[[], object]) -> None:
         """Remember how to remove something, once."""
@@ -196,13 +196,13 @@ class Deployment:
 
 
 def local_deployment(name: str) -> Deployment:
-    """Start the local stack, whose template is the repository's, and name the trials beside it."""
-    parameters = {"StateMachineArns": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}-trial"}
+    """Start the local stack, whose template is the repository's, and name the samples beside it."""
+    parameters = {"StateMachineArns": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}-sample"}
     return Deployment(LocalStack.start(parameters=parameters), name, is_local=True, store_name=LocalStack.name)
 
 
 def adopt(store_name: str, name: str, region: str | None) -> Deployment:
-    """Take a store that is there already, which is neither changed nor removed, and name the trials beside it."""
+    """Take a store that is there already, which is neither changed nor removed, and name the samples beside it."""
     deployment = Deployment(AwsStack(region), name, is_local=False, store_name=store_name)
     deployment.stack.outputs = deployment.outputs_of(store_name)
     return deployment

@@ -12,18 +12,18 @@ import pytest
 from runstore import RunStore
 from tests import proofs
 from tests.backends import Backend
-from tests.concurrency.hammer import (
+from tests.concurrency.clients import (
     SEGMENT_BYTES,
-    Seen,
-    faults_of_a_counter,
-    faults_of_a_list,
+    Observed,
+    counter_violations,
+    list_violations,
     process,
     store_of,
     threads,
 )
-from tests.simulation.linearizability import linearizable
+from tests.simulation.linearizability import is_linearizable
 from tests.simulation.operations import Op
-from tests.simulation.programs import Author
+from tests.simulation.programs import ProgramGenerator
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +41,17 @@ def _mixed_histories(backend: Backend, table: str, run_id: str, seed: int, round
     rng, writers = random.Random(seed), 5
     stores = [store_of(backend, table, f"{run_id}-{seed}") for _ in range(writers)]
     for round_number in range(rounds):
-        author = Author(rng, keys=2, resets=rng.random() < 0.7)
+        generator = ProgramGenerator(rng, keys=2, resets=rng.random() < 0.7)
         programs = [
-            [Op(op.name, op.operand, op.token, f"{op.key}-{round_number}") for op in author.program(8)]
+            [Op(op.name, op.operand, op.token, f"{op.key}-{round_number}") for op in generator.program(8)]
             for _ in range(writers)
         ]
         seen = [one for one in threads(stores, programs) if one.op.name not in {"keys", "snapshot"}]
         for key in {one.op.key for one in seen}:
             calls = [one.call() for one in seen if one.op.key == key]
-            assert linearizable(calls), f"seed {seed}, round {round_number}, key {key}:\n" + "\n".join(map(str, calls))
+            assert is_linearizable(calls), f"seed {seed}, round {round_number}, key {key}:\n" + "\n".join(
+                map(str, calls)
+            )
     return rounds
 
 
@@ -86,7 +88,7 @@ def _fan_out(backend: Backend, table: str, run_id: str, shape: tuple[int, int, i
         for reader in readers:
             reader.start()
         try:
-            seen: list[Seen] = [one for future in running for one in future.result()]
+            seen: list[Observed] = [one for future in running for one in future.result()]
         finally:
             if any(future.exception() for future in running):
                 for found in followed:  # nothing more will come: let the readers end
@@ -95,7 +97,7 @@ def _fan_out(backend: Backend, table: str, run_id: str, shape: tuple[int, int, i
                 reader.join()
     elements = store_of(backend, table, run_id).get("list")
     assert isinstance(elements, list)
-    assert not faults_of_a_list(seen, elements)
+    assert not list_violations(seen, elements)
     assert followed == [elements, elements]
     proofs.record(elements_pushed_by_racing_writers=total)
 
@@ -120,7 +122,7 @@ def test_increments_are_all_counted(dynamodb_local_backend: Backend, table: str,
         [Op("increment", 1, f"{writer}-{number}" if tokens else None) for number in range(25)] for writer in range(8)
     ]
     seen = threads(stores, programs)
-    assert not faults_of_a_counter(seen, stores[0].get("k"))
+    assert not counter_violations(seen, stores[0].get("k"))
     proofs.record(racing_increments=len(seen))
 
 
@@ -151,6 +153,6 @@ def test_a_database_that_loses_updates_is_caught(moto_backend: Backend) -> None:
     for attempt in range(20):
         stores = [store_of(moto_backend, name, f"run-{attempt}") for _ in range(8)]
         seen = threads(stores, [[Op("increment", 1) for _ in range(25)] for _ in range(8)])
-        if faults_of_a_counter(seen, stores[0].get("k")):
+        if counter_violations(seen, stores[0].get("k")):
             return
     pytest.fail("4,000 racing increments on moto, and none was missed: these tests could not see a lost update")

@@ -5,31 +5,38 @@ import uuid
 import pytest
 
 from tests.contract.differences import DIFFERENCES
-from tests.contract.places import IMPLEMENTATIONS, PRICED, TABLES, AnyStore, Place, TablePlace
+from tests.contract.implementations import (
+    DEFAULT_TABLES,
+    IMPLEMENTATIONS,
+    TABLES,
+    AnyStore,
+    Implementation,
+    TableImplementation,
+)
 
 
 @pytest.fixture(params=list(IMPLEMENTATIONS))
-def place(request: pytest.FixtureRequest) -> Place:
+def implementation(request: pytest.FixtureRequest) -> Implementation:
     """Each implementation of the run store."""
     return IMPLEMENTATIONS[request.param](request)
 
 
-@pytest.fixture(params=PRICED)
-def priced(request: pytest.FixtureRequest) -> TablePlace:
+@pytest.fixture(params=DEFAULT_TABLES)
+def default_table(request: pytest.FixtureRequest) -> TableImplementation:
     """Each of those at the default settings: what operations cost is promised for them."""
     return _table(request)
 
 
 @pytest.fixture(params=TABLES)
-def table(request: pytest.FixtureRequest) -> TablePlace:
+def table(request: pytest.FixtureRequest) -> TableImplementation:
     """Each implementation that keeps items in a DynamoDB, or in something like it."""
     return _table(request)
 
 
-def _table(request: pytest.FixtureRequest) -> TablePlace:
-    place = IMPLEMENTATIONS[request.param](request)
-    assert isinstance(place, TablePlace)
-    return place
+def _table(request: pytest.FixtureRequest) -> TableImplementation:
+    implementation = IMPLEMENTATIONS[request.param](request)
+    assert isinstance(implementation, TableImplementation)
+    return implementation
 
 
 @pytest.fixture
@@ -39,9 +46,9 @@ def run_id() -> str:
 
 
 @pytest.fixture
-def store(place: Place, run_id: str) -> AnyStore:
+def store(implementation: Implementation, run_id: str) -> AnyStore:
     """A store of an empty run."""
-    return place.store(run_id)
+    return implementation.store(run_id)
 
 
 # Hundreds of requests a test. Some implementations meet those in `make prove` alone: moto, which answers some twenty a
@@ -57,7 +64,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not isinstance(item, pytest.Function) or "contract" not in item.path.parts:
             continue
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        implementation = next((parameters[name] for name in ("place", "table", "priced") if name in parameters), None)
+        implementation = next(
+            (parameters[name] for name in ("implementation", "table", "default_table") if name in parameters), None
+        )
         if reason := DIFFERENCES.get((str(implementation), item.originalname)):
             item.add_marker(pytest.mark.xfail(reason=f"{implementation} {reason}", strict=True))
         if implementation in LONG_IN_PROVE and LONG & {item.path.stem, getattr(item.cls, "__name__", "")}:

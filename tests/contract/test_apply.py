@@ -11,7 +11,7 @@ from runstore import (
     InvalidValueError,
     ValueTooLargeError,
 )
-from tests.contract.places import Place, TablePlace
+from tests.contract.implementations import Implementation, TableImplementation
 
 BRANCH: list[dict[str, Any]] = [
     {"do": "push", "key": "results", "item": {"id": 7}},
@@ -58,30 +58,35 @@ BAD: dict[str, tuple[Any, type[Exception], int | None, str]] = {
 
 @pytest.mark.parametrize(("operations", "error", "index", "said"), BAD.values(), ids=BAD.keys())
 def test_a_bad_operation(  # noqa: PLR0913, PLR0917 what is wrong and what comes of it
-    place: Place, run_id: str, operations: Any, error: type[InvalidRequestError], index: int | None, said: str
+    implementation: Implementation,
+    run_id: str,
+    operations: Any,
+    error: type[InvalidRequestError],
+    index: int | None,
+    said: str,
 ) -> None:
     """It is refused with its index before anything is sent."""
     with pytest.raises(error, match=said) as caught:
-        place.store(run_id).apply(operations, token="t")
+        implementation.store(run_id).apply(operations, token="t")
     assert type(caught.value) is error
     assert (caught.value.index, caught.value.operation) == (index, "apply")
-    assert place.items(run_id) == []
+    assert implementation.items(run_id) == []
 
 
 @pytest.mark.parametrize(
     ("token", "got"), [(None, "null"), ("", "an empty string"), (7, "int"), ("x" * 257, "257 bytes")]
 )
-def test_a_bad_token(place: Place, run_id: str, token: Any, got: str) -> None:
+def test_a_bad_token(implementation: Implementation, run_id: str, token: Any, got: str) -> None:
     """An addition needs a token; nothing is written without one."""
     for addition in (PUSH, {"do": "increment", "key": "n"}):
         with pytest.raises(InvalidTokenError, match=f"token must be .*; got {got}") as caught:
-            place.store(run_id).apply([{"do": "set", "key": "k", "value": 1}, addition], token=token)
+            implementation.store(run_id).apply([{"do": "set", "key": "k", "value": 1}, addition], token=token)
         assert caught.value.index == (1 if token is None else None)
-    assert place.items(run_id) == []
+    assert implementation.items(run_id) == []
 
 
-def test_it_costs_what_its_operations_cost(priced: TablePlace, run_id: str) -> None:
+def test_it_costs_what_its_operations_cost(default_table: TableImplementation, run_id: str) -> None:
     """A push and an increment are two requests."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     store.apply(BRANCH[:2], token="t")
     assert store.requests == 2

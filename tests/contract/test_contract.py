@@ -5,60 +5,60 @@ from collections.abc import Iterator
 import pytest
 
 from runstore.testing import contract
-from tests.contract.places import AnyStore, Place
+from tests.contract.implementations import AnyStore, Implementation
 
 
-class _OnEveryPlace(contract.Contract):
-    place: Place
+class _OnEveryImplementation(contract.Contract):
+    implementation: Implementation
 
     @pytest.fixture(autouse=True)
-    def _use(self, place: Place) -> Iterator[None]:
-        self.place = place
+    def _use(self, implementation: Implementation) -> Iterator[None]:
+        self.implementation = implementation
         yield
-        del self.place
+        del self.implementation
 
     def new_store(self, run_id: str) -> AnyStore:
         """Return a store of a writer who has cached nothing."""
-        return self.place.store(run_id)
+        return self.implementation.store(run_id)
 
 
-class TestValues(_OnEveryPlace, contract.ValuesContract):
+class TestValues(_OnEveryImplementation, contract.ValuesContract):
     """What is set comes back equal."""
 
 
-class TestLists(_OnEveryPlace, contract.ListsContract):
+class TestLists(_OnEveryImplementation, contract.ListsContract):
     """Lists."""
 
 
-class TestCounters(_OnEveryPlace, contract.CountersContract):
+class TestCounters(_OnEveryImplementation, contract.CountersContract):
     """Counters."""
 
 
-class TestTokens(_OnEveryPlace, contract.TokensContract):
+class TestTokens(_OnEveryImplementation, contract.TokensContract):
     """Tokens."""
 
 
-class TestSetdefault(_OnEveryPlace, contract.SetdefaultContract):
+class TestSetdefault(_OnEveryImplementation, contract.SetdefaultContract):
     """setdefault."""
 
 
-class TestBatches(_OnEveryPlace, contract.BatchesContract):
+class TestBatches(_OnEveryImplementation, contract.BatchesContract):
     """apply."""
 
 
-class TestPrefixes(_OnEveryPlace, contract.PrefixesContract):
+class TestPrefixes(_OnEveryImplementation, contract.PrefixesContract):
     """Keys that begin with a prefix."""
 
 
-class TestRefusals(_OnEveryPlace, contract.RefusalsContract):
+class TestRefusals(_OnEveryImplementation, contract.RefusalsContract):
     """Refusals."""
 
 
-class TestRuns(_OnEveryPlace, contract.RunsContract):
+class TestRuns(_OnEveryImplementation, contract.RunsContract):
     """Runs."""
 
 
 def test_the_parts_are_the_whole() -> None:
     """Nothing of the contract is left out above."""
-    parts = {each.__bases__[1] for each in _OnEveryPlace.__subclasses__()}
+    parts = {each.__bases__[1] for each in _OnEveryImplementation.__subclasses__()}
     assert parts == set(contract.StoreContract.__bases__)

@@ -5,7 +5,7 @@ from enum import IntEnum
 import pytest
 
 from runstore import CounterRangeError
-from tests.contract.places import Place
+from tests.contract.implementations import Implementation
 
 
 class Odd(float):
@@ -24,33 +24,33 @@ class Level(IntEnum):
 @pytest.mark.parametrize(("start", "delta"), [(10**38 - 1, 0.1), (10**37, 1e-10)], ids=["next digit", "far digit"])
 @pytest.mark.parametrize("token", [None, "t"])
 def test_a_result_of_more_than_38_digits_changes_nothing(
-    place: Place, run_id: str, start: float, delta: float, token: str | None
+    implementation: Implementation, run_id: str, start: float, delta: float, token: str | None
 ) -> None:
     """A sum with more digits than DynamoDB's numbers have is refused, never rounded; the counter keeps its value."""
-    _refuses(place, run_id, start, delta, token)
+    _refuses(implementation, run_id, start, delta, token)
 
 
 @pytest.mark.parametrize("token", [None, "t"])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_an_overflow_changes_nothing(place: Place, run_id: str, sign: int, token: str | None) -> None:
+def test_an_overflow_changes_nothing(implementation: Implementation, run_id: str, sign: int, token: str | None) -> None:
     """A sum beyond DynamoDB's largest magnitude is refused, and the counter keeps its value."""
-    _refuses(place, run_id, sign * 9 * 10**125, sign * 9 * 10**125, token)
+    _refuses(implementation, run_id, sign * 9 * 10**125, sign * 9 * 10**125, token)
 
 
-def _refuses(place: Place, run_id: str, start: float, delta: float, token: str | None) -> None:
-    store = place.store(run_id)
+def _refuses(implementation: Implementation, run_id: str, start: float, delta: float, token: str | None) -> None:
+    store = implementation.store(run_id)
     store.set("n", start)
-    before = place.items(run_id)
+    before = implementation.items(run_id)
     with pytest.raises(CounterRangeError, match="38"):
         store.increment("n", delta, token=token)
-    assert place.items(run_id) == before
+    assert implementation.items(run_id) == before
     assert store.get("n") == start
 
 
 @pytest.mark.parametrize("delta", [10**39 + 1, 1e-131, 5e-324, 1e126, 10**126], ids=str)
-def test_a_delta_beyond_the_range_changes_nothing(place: Place, run_id: str, delta: float) -> None:
+def test_a_delta_beyond_the_range_changes_nothing(implementation: Implementation, run_id: str, delta: float) -> None:
     """A delta that DynamoDB's numbers cannot hold is refused before anything is sent."""
-    store = place.store(run_id)
+    store = implementation.store(run_id)
     with pytest.raises(CounterRangeError, match="delta must have at most 38 significant digits"):
         store.increment("n", delta)
-    assert place.items(run_id) == []
+    assert implementation.items(run_id) == []

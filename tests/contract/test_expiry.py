@@ -5,7 +5,7 @@ import time
 import pytest
 
 from runstore import JSON
-from tests.contract.places import AnyStore, TablePlace
+from tests.contract.implementations import AnyStore, TableImplementation
 
 DAY = 86_400
 LONG = "x" * 190
@@ -45,7 +45,7 @@ def _written(store: AnyStore) -> dict[str, JSON]:
     }  # fmt: skip
 
 
-def test_expired_is_absent(table: TablePlace, run_id: str, clock: Clock) -> None:
+def test_expired_is_absent(table: TableImplementation, run_id: str, clock: Clock) -> None:
     """A day before its time everything is there; from its time on nothing is, for reads of every kind."""
     store = table.store(run_id, ttl_days=2)
     expected = _written(store)
@@ -62,7 +62,9 @@ def test_expired_is_absent(table: TablePlace, run_id: str, clock: Clock) -> None
 
 @pytest.mark.parametrize("key", ["text", "number", "list", "long list", "pushed", "counter"])
 @pytest.mark.parametrize("token", [None, "t0"])
-def test_an_expired_key_begins_anew(table: TablePlace, run_id: str, clock: Clock, key: str, token: str | None) -> None:
+def test_an_expired_key_begins_anew(
+    table: TableImplementation, run_id: str, clock: Clock, key: str, token: str | None
+) -> None:
     """A push or increment on an expired key begins at nothing, its old tokens forgotten, whoever comes first."""
     store, other = table.store(run_id, ttl_days=2), table.store(run_id, ttl_days=2)
     _written(store)
@@ -77,7 +79,7 @@ def test_an_expired_key_begins_anew(table: TablePlace, run_id: str, clock: Clock
     assert other.get(key) == (["a"] if token else ["a", "a"])
 
 
-def test_set_and_delete_of_an_expired_key(table: TablePlace, run_id: str, clock: Clock) -> None:
+def test_set_and_delete_of_an_expired_key(table: TableImplementation, run_id: str, clock: Clock) -> None:
     """An expired key is set, or deleted, like one that is not there."""
     store = table.store(run_id, ttl_days=2)
     expected = _written(store)
@@ -89,7 +91,7 @@ def test_set_and_delete_of_an_expired_key(table: TablePlace, run_id: str, clock:
     assert store.snapshot() == {key: [1, 2] for key in expected}
 
 
-def test_every_write_puts_the_expiry_off(table: TablePlace, run_id: str, clock: Clock) -> None:
+def test_every_write_puts_the_expiry_off(table: TableImplementation, run_id: str, clock: Clock) -> None:
     """An open key that is written to within its time stays."""
     store = table.store(run_id, ttl_days=2)
     store.push("list", 1)
@@ -101,7 +103,7 @@ def test_every_write_puts_the_expiry_off(table: TablePlace, run_id: str, clock: 
     assert store.snapshot() == {"list": [1, 2], "n": 2}
 
 
-def test_completion_removes_expired_items(table: TablePlace, run_id: str, clock: Clock) -> None:
+def test_completion_removes_expired_items(table: TableImplementation, run_id: str, clock: Clock) -> None:
     """What has expired and is still there goes with the run."""
     store = table.store(run_id, ttl_days=2)
     _written(store)

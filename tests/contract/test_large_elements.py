@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.places import TablePlace
+from tests.contract.implementations import TableImplementation
 
 LARGE = "x" * 60_000
 
@@ -14,7 +14,7 @@ def _size(item: dict[str, dict[str, object]]) -> int:
 @pytest.mark.parametrize("before", [[], ["small"], None], ids=["empty", "short", "not set"])
 @pytest.mark.parametrize("token", [None, "t"])
 def test_a_head_stays_small_whatever_is_pushed_first(
-    table: TablePlace, run_id: str, before: list[str] | None, token: str | None
+    table: TableImplementation, run_id: str, before: list[str] | None, token: str | None
 ) -> None:
     """A writer that does not know the list pays for its head: that stays below two write units."""
     store = table.store(run_id)
@@ -35,7 +35,7 @@ def test_a_head_stays_small_whatever_is_pushed_first(
     assert table.store(run_id).push("list", LARGE) == 1
 
 
-def test_a_large_first_part_of_push_many(table: TablePlace, run_id: str) -> None:
+def test_a_large_first_part_of_push_many(table: TableImplementation, run_id: str) -> None:
     """The same for the first of many elements, repeated under its token."""
     for _ in range(2):
         assert table.store(run_id).push_many("list", [LARGE, "a", LARGE], token="t") == 3

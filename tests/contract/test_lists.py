@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.places import Place
+from tests.contract.implementations import Implementation
 
 # ---------------------------------------------------------------------------------------------- set
 
@@ -12,9 +12,9 @@ from tests.contract.places import Place
 # ---------------------------------------------------------------------------------------------- push_many
 
 
-def test_push_many_is_resumed(place: Place, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_push_many_is_resumed(implementation: Implementation, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure in the middle the same call appends the missing parts, after what others pushed meanwhile."""
-    store = place.store(run_id)
+    store = implementation.store(run_id)
     elements = list(range(1_200))
     parts = 0
 
@@ -31,7 +31,7 @@ def test_push_many_is_resumed(place: Place, run_id: str, monkeypatch: pytest.Mon
         patch.setattr(type(store._keys), "append", fail_at_third)  # noqa: SLF001 the same
         with pytest.raises(InterruptedError):
             store.push_many("list", elements, token="t")
-    other = place.store(run_id)
+    other = implementation.store(run_id)
     done = len(other.get_range("list"))
     assert 0 < done < 1_200
     assert other.push("list", "between") == done + 1

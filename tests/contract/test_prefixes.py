@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from runstore import InvalidKeyError
-from tests.contract.places import AnyStore, TablePlace
+from tests.contract.implementations import AnyStore, TableImplementation
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ def test_a_bad_prefix(store: AnyStore, prefix: Any, got: str) -> None:
             operation(prefix)
 
 
-def test_keys_skip_what_long_lists_hold(priced: TablePlace, run_id: str) -> None:
+def test_keys_skip_what_long_lists_hold(default_table: TableImplementation, run_id: str) -> None:
     """What keys costs does not grow with the lists between the keys."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     for name in "abc":
         store.push_many(name, ["x" * 190] * 1_500)
     before = store.requests
-    assert priced.store(run_id).keys() == ["a", "b", "c"]
+    assert default_table.store(run_id).keys() == ["a", "b", "c"]
     assert store.keys() == ["a", "b", "c"]
     assert store.requests - before <= 4

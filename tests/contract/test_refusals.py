@@ -17,21 +17,21 @@ from runstore import (
     RunStoreError,
     ValueTooLargeError,
 )
-from tests.contract.places import AnyStore, Place
+from tests.contract.implementations import AnyStore, Implementation
 
 Operation = Callable[[AnyStore, Any], Any]
 
 
 @pytest.fixture
-def written(place: Place, run_id: str) -> Iterator[AnyStore]:
+def written(implementation: Implementation, run_id: str) -> Iterator[AnyStore]:
     """A store with some state, which nothing in the test may change."""
-    store = place.store(run_id)
+    store = implementation.store(run_id)
     store.set("text", "text")
     store.push("list", 1, token="t")
     store.increment("n", token="t")
-    before = place.items(run_id)
+    before = implementation.items(run_id)
     yield store
-    assert place.items(run_id) == before
+    assert implementation.items(run_id) == before
 
 
 def _texts(limit: int) -> dict[str, tuple[Any, str]]:
@@ -75,15 +75,15 @@ def test_a_bad_key(written: AnyStore, operation: Operation) -> None:
 
 
 @pytest.mark.parametrize(("run", "reason"), _texts(1_024).values(), ids=_texts(1_024).keys())
-def test_a_bad_run_id(place: Place, run: Any, reason: str) -> None:
+def test_a_bad_run_id(implementation: Implementation, run: Any, reason: str) -> None:
     """No store is made for a run id that is none."""
     with pytest.raises(InvalidRunIdError, match=f"^runId must be a string of 1 to 1,024 UTF-8 bytes .*; got {reason}"):
-        place.store(run)
+        implementation.store(run)
 
 
-def test_the_longest_run_id(place: Place) -> None:
+def test_the_longest_run_id(implementation: Implementation) -> None:
     """A run id of 1,024 bytes with a key of 512 works, also beyond the first item of a list."""
-    store = place.store("r" * 1_024)
+    store = implementation.store("r" * 1_024)
     key = "k" * 512
     for number in range(9):
         assert store.push(key, "x" * 190, token=f"{number}".rjust(256, "t")) == number + 1
@@ -185,9 +185,9 @@ def test_too_large_inside_a_list(written: AnyStore) -> None:
 
 
 @pytest.mark.parametrize("setting", [1, 100, 349_999])
-def test_the_limit_is_the_settings_own(place: Place, run_id: str, setting: int) -> None:
+def test_the_limit_is_the_settings_own(implementation: Implementation, run_id: str, setting: int) -> None:
     """A value of the largest size is taken, and one byte more is not."""
-    store = place.store(run_id, max_value_bytes=setting)
+    store = implementation.store(run_id, max_value_bytes=setting)
     fits: Any = 7 if setting == 1 else "x" * (setting - 2)
     store.push("list", fits)
     with pytest.raises(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.places import AnyStore, TablePlace
+from tests.contract.implementations import AnyStore, TableImplementation
 
 LONG = "x" * 190
 
@@ -42,12 +42,14 @@ OPERATIONS: dict[str, Callable[[AnyStore], Any]] = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
-def test_a_small_key_takes_one_request(priced: TablePlace, run_id: str, operation: Callable[[AnyStore], Any]) -> None:
+def test_a_small_key_takes_one_request(
+    default_table: TableImplementation, run_id: str, operation: Callable[[AnyStore], Any]
+) -> None:
     """On a key that is not set, on one that is, and repeated by another process: one request each."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     assert _cost(store, lambda: operation(store)) == 1
     assert _cost(store, lambda: operation(store)) == 1
-    other = priced.store(run_id)
+    other = default_table.store(run_id)
     assert _cost(other, lambda: operation(other)) == 1
 
 
@@ -57,55 +59,55 @@ def _fill(store: AnyStore, count: int) -> None:
 
 
 @pytest.mark.parametrize("length", [9, 50])
-def test_a_push_onto_a_long_list(priced: TablePlace, run_id: str, length: int) -> None:
+def test_a_push_onto_a_long_list(default_table: TableImplementation, run_id: str, length: int) -> None:
     """One request for who remembers, two where a segment begins; a newcomer tries the head and asks for the tail."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     _fill(store, length)
     costs = [_cost(store, lambda: store.push("list", LONG)) for _ in range(9)]
     assert set(costs) == {1, 2}
     assert costs.count(1) >= 6
-    other = priced.store(run_id)
+    other = default_table.store(run_id)
     assert _cost(other, lambda: other.push("list", LONG)) == 3
 
 
 @pytest.mark.parametrize("length", [9, 50])
-def test_a_push_with_a_token_onto_a_long_list(priced: TablePlace, run_id: str, length: int) -> None:
+def test_a_push_with_a_token_onto_a_long_list(default_table: TableImplementation, run_id: str, length: int) -> None:
     """At most three requests for who remembers, at most five for who does not, the same at any length."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     _fill(store, length)
     warm = [_cost(store, lambda: store.push("list", LONG, token=f"t{number}")) for number in range(9)]  # noqa: B023 at once
     assert max(warm) <= 3
     for number in range(5):
-        other = priced.store(run_id)
+        other = default_table.store(run_id)
         assert _cost(other, lambda: other.push("list", LONG, token=f"u{number}")) <= 5  # noqa: B023 called at once
 
 
 @pytest.mark.parametrize("later", [0, 30])
-def test_a_repeat_on_a_long_list_writes_nothing(priced: TablePlace, run_id: str, later: int) -> None:
+def test_a_repeat_on_a_long_list_writes_nothing(default_table: TableImplementation, run_id: str, later: int) -> None:
     """It reads, few requests however much was pushed since, and leaves every item as it is."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     _fill(store, 9)
     assert store.push("list", LONG, token="t") == 10
     _fill(store, later)
-    before = priced.items(run_id)
+    before = default_table.items(run_id)
     assert _cost(store, lambda: store.push("list", LONG, token="t")) <= 3
-    other = priced.store(run_id)
+    other = default_table.store(run_id)
     assert _cost(other, lambda: other.push("list", LONG, token="t")) <= 4
-    assert priced.items(run_id) == before
+    assert default_table.items(run_id) == before
 
 
-def test_reading_a_long_list(priced: TablePlace, run_id: str) -> None:
+def test_reading_a_long_list(default_table: TableImplementation, run_id: str) -> None:
     """A list of many items is read by two requests; a part of it by few, wherever it is."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     store.push_many("list", [[number, LONG] for number in range(2_000)])
     assert _cost(store, lambda: store.get("list")) == 2
     for start in (0, 1, 700, 1_000, 1_990):
         assert _cost(store, lambda: store.get_range("list", start, 5)) <= 8  # noqa: B023 called at once
 
 
-def test_the_beginning_of_a_long_list_is_read_by_one_request(priced: TablePlace, run_id: str) -> None:
+def test_the_beginning_of_a_long_list_is_read_by_one_request(default_table: TableImplementation, run_id: str) -> None:
     """What the list's first item holds takes no more requests than a short list does, nor does nothing at all."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     store.push_many("list", range(3_000))
     assert _cost(store, lambda: store.get_range("list", 0, 0)) == 1
     assert _cost(store, lambda: store.get_range("list", 0, 1)) == 1
@@ -115,18 +117,18 @@ def test_the_beginning_of_a_long_list_is_read_by_one_request(priced: TablePlace,
     assert store.get_range("list", 2_999, 1) == [2_999]
 
 
-def test_replacing_a_long_list(priced: TablePlace, run_id: str) -> None:
+def test_replacing_a_long_list(default_table: TableImplementation, run_id: str) -> None:
     """Three requests: the refused one, the tail's, and the transaction."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     for operation in (lambda: store.set("list", "text"), lambda: store.set("list", 5), lambda: store.delete("list")):
         store.delete("list")
         _fill(store, 9)
         assert _cost(store, operation) == 3
 
 
-def test_completion_deletes_in_batches(priced: TablePlace, run_id: str) -> None:
+def test_completion_deletes_in_batches(default_table: TableImplementation, run_id: str) -> None:
     """25 items a request, and a Query before and after."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     for number in range(60):
         store.set(f"key {number}", number)
     assert _cost(store, store.complete) == 1 + 3 + 1

@@ -12,7 +12,7 @@ from runstore import IncompleteCompletionError, RunStore
 from runstore.lifecycle import retirement
 from runstore.lifecycle.retirement import Retirement, StatusChange
 from runstore.store import table_of
-from tests.contract.places import TablePlace
+from tests.contract.implementations import TableImplementation
 
 DAY = 86_400
 LONG = "x" * 190
@@ -30,7 +30,7 @@ def _written(store: RunStore) -> None:
     store.increment("n", token="t")
 
 
-def _expiries(table: TablePlace, run_id: str) -> dict[str, int]:
+def _expiries(table: TableImplementation, run_id: str) -> dict[str, int]:
     return {item["key"]["S"]: int(item["expires_at"]["N"]) for item in table.items(run_id)}
 
 
@@ -39,7 +39,7 @@ def _change(run_id: str, status: str, redrives: int, at: float) -> StatusChange:
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
-def test_a_failed_run_is_kept_for_a_while(table: TablePlace, run_id: str, status: str) -> None:
+def test_a_failed_run_is_kept_for_a_while(table: TableImplementation, run_id: str, status: str) -> None:
     """Every item expires after the failed retention, counted from the execution's end, and can be read until then."""
     store, end = table.store(run_id, failed_retention_days=30), time.time() + 60
     _written(store)
@@ -50,7 +50,7 @@ def test_a_failed_run_is_kept_for_a_while(table: TablePlace, run_id: str, status
     assert table.store(run_id).snapshot() == before
 
 
-def test_a_redrive_restores_the_expiry(table: TablePlace, run_id: str) -> None:
+def test_a_redrive_restores_the_expiry(table: TableImplementation, run_id: str) -> None:
     """RUNNING after a redrive gives every item the full time again."""
     store, end = table.store(run_id), time.time() + 60
     _written(store)
@@ -64,7 +64,7 @@ EVENTS = [("FAILED", 0), ("RUNNING", 1), ("TIMED_OUT", 1), ("RUNNING", 2), ("ABO
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5])
-def test_an_older_event_never_undoes_a_newer_one(table: TablePlace, run_id: str, count: int) -> None:
+def test_an_older_event_never_undoes_a_newer_one(table: TableImplementation, run_id: str, count: int) -> None:
     """In whatever order the events of a run arrive, and however often, the last one that happened decides."""
     now = time.time() + 60
     changes = [
@@ -81,7 +81,7 @@ def test_an_older_event_never_undoes_a_newer_one(table: TablePlace, run_id: str,
         store.delete("key")
 
 
-def test_what_was_written_after_the_end_is_left_alone(table: TablePlace, run_id: str) -> None:
+def test_what_was_written_after_the_end_is_left_alone(table: TableImplementation, run_id: str) -> None:
     """The late event of an earlier failure does not shorten the life of what a redriven execution wrote meanwhile."""
     store, end = table.store(run_id), time.time() - 1_000
     _written(store)
@@ -93,7 +93,7 @@ def test_what_was_written_after_the_end_is_left_alone(table: TablePlace, run_id:
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
-def test_a_retention_of_nothing_deletes(table: TablePlace, run_id: str, status: str) -> None:
+def test_a_retention_of_nothing_deletes(table: TableImplementation, run_id: str, status: str) -> None:
     """With a retention of 0 days the state of a failed run is deleted at once."""
     store, end = table.store(run_id, failed_retention_days=0), time.time() + 60
     _written(store)
@@ -103,7 +103,7 @@ def test_a_retention_of_nothing_deletes(table: TablePlace, run_id: str, status: 
     assert retire(store, _change(run_id, status, 0, end)) == (0, 0, 0)
 
 
-def test_success_deletes(table: TablePlace, run_id: str) -> None:
+def test_success_deletes(table: TableImplementation, run_id: str) -> None:
     """The state of a run that succeeded without a completion state is deleted."""
     store = table.store(run_id)
     _written(store)
@@ -113,7 +113,7 @@ def test_success_deletes(table: TablePlace, run_id: str) -> None:
 
 
 @pytest.mark.parametrize(("status", "redrives"), [("RUNNING", 0), ("PENDING_REDRIVE", 0), ("UNHEARD_OF", 3)])
-def test_other_events_change_nothing(table: TablePlace, run_id: str, status: str, redrives: int) -> None:
+def test_other_events_change_nothing(table: TableImplementation, run_id: str, status: str, redrives: int) -> None:
     """The start of an execution, and what AWS may add, leave the run as it is."""
     store = table.store(run_id)
     _written(store)
@@ -122,7 +122,7 @@ def test_other_events_change_nothing(table: TablePlace, run_id: str, status: str
     assert table.items(run_id) == before
 
 
-def test_a_retired_run_can_be_redriven_and_used(table: TablePlace, run_id: str) -> None:
+def test_a_retired_run_can_be_redriven_and_used(table: TableImplementation, run_id: str) -> None:
     """After a failure, also before the redrive's event arrives, tokens still count once and new writes live in full."""
     store, end = table.store(run_id), time.time() + 60
     _written(store)
@@ -137,7 +137,7 @@ def test_a_retired_run_can_be_redriven_and_used(table: TablePlace, run_id: str) 
     assert expiries["text"] > end + 300 * DAY
 
 
-def test_each_call_of_a_retirement_gets_further(table: TablePlace, run_id: str) -> None:
+def test_each_call_of_a_retirement_gets_further(table: TableImplementation, run_id: str) -> None:
     """When time runs out it says after how many items; the next call goes on with the others, to the last."""
     store, end = table.store(run_id), time.time() + 60
     for number in range(60):
@@ -155,7 +155,7 @@ def test_each_call_of_a_retirement_gets_further(table: TablePlace, run_id: str) 
     assert set(_expiries(table, run_id).values()) == {kept}
 
 
-def test_what_is_left_alone_takes_no_time(table: TablePlace, run_id: str) -> None:
+def test_what_is_left_alone_takes_no_time(table: TableImplementation, run_id: str) -> None:
     """Items that an event is not about are not written, so that the time goes to the others."""
     store, now = table.store(run_id, failed_retention_days=0), time.time()
     for number in range(20):
@@ -167,7 +167,7 @@ def test_what_is_left_alone_takes_no_time(table: TablePlace, run_id: str) -> Non
     assert store.requests - sent == 2
 
 
-def test_what_was_written_with_more_days_is_left_and_told(table: TablePlace, run_id: str) -> None:
+def test_what_was_written_with_more_days_is_left_and_told(table: TableImplementation, run_id: str) -> None:
     """An item whose expiry says that it was written after the end keeps it, and does not count as retained."""
     table.store(run_id, ttl_days=366).set("long", 1)
     table.store(run_id, ttl_days=60).set("short", 1)
@@ -181,7 +181,7 @@ def test_what_was_written_with_more_days_is_left_and_told(table: TablePlace, run
     assert _expiries(table, run_id) == {"long": before["long"]}
 
 
-def test_an_event_once_more_changes_nothing(table: TablePlace, run_id: str) -> None:
+def test_an_event_once_more_changes_nothing(table: TableImplementation, run_id: str) -> None:
     """What was updated since an event has marked it keeps its full time, though the event comes again."""
     store, end = table.store(run_id), time.time() + 60
     store.push("list", 1)
@@ -206,7 +206,7 @@ def _written_later(store: RunStore, _: StatusChange) -> None:
 @pytest.mark.parametrize("meanwhile", [_marked_and_updated, _written_later])
 @pytest.mark.parametrize("retention", [0, 30])
 def test_what_changes_while_a_run_is_retired(
-    table: TablePlace, run_id: str, meanwhile: Callable[[RunStore, StatusChange], None], retention: int
+    table: TableImplementation, run_id: str, meanwhile: Callable[[RunStore, StatusChange], None], retention: int
 ) -> None:
     """An item that was found due, and then changed before its turn came, is left alone."""
     store, other = table.store(run_id, failed_retention_days=retention), table.store(run_id, ttl_days=400)
@@ -227,7 +227,7 @@ def test_what_changes_while_a_run_is_retired(
 
 
 @pytest.mark.parametrize("at", [-(10**11), 0, -1], ids=str)
-def test_an_expiry_before_all_time_is_an_expiry(table: TablePlace, run_id: str, at: int) -> None:
+def test_an_expiry_before_all_time_is_an_expiry(table: TableImplementation, run_id: str, at: int) -> None:
     """What expires at 0 or before is absent, and operations on it begin anew."""
     store = table.store(run_id)
     _written(store)

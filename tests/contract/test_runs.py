@@ -5,7 +5,7 @@ import pytest
 from runstore import IncompleteCompletionError
 from runstore.lifecycle.completion import complete
 from runstore.store import table_of
-from tests.contract.places import AnyStore, Place, TablePlace
+from tests.contract.implementations import AnyStore, Implementation, TableImplementation
 
 LONG = "x" * 190
 
@@ -20,9 +20,9 @@ def _written(store: AnyStore) -> None:
     store.set("none", None)
 
 
-def test_runs_never_meet(place: Place, run_id: str) -> None:
+def test_runs_never_meet(implementation: Implementation, run_id: str) -> None:
     """Runs whose ids are beginnings of each other share nothing, and the end of one leaves the others."""
-    stores = [place.store(each) for each in (run_id, f"{run_id}0", f"{run_id} ", run_id[:-1])]
+    stores = [implementation.store(each) for each in (run_id, f"{run_id}0", f"{run_id} ", run_id[:-1])]
     for number, store in enumerate(stores):
         store.set("key", number)
         _written(store)
@@ -35,18 +35,18 @@ def test_runs_never_meet(place: Place, run_id: str) -> None:
         store.complete()
 
 
-def test_complete_deletes_everything(place: Place, run_id: str) -> None:
+def test_complete_deletes_everything(implementation: Implementation, run_id: str) -> None:
     """Afterwards nothing of the run is left, the number of items is told, and again is safe."""
-    store = place.store(run_id)
+    store = implementation.store(run_id)
     _written(store)
-    count = len(place.items(run_id))
-    assert place.store(run_id).complete() == count
-    assert place.items(run_id) == []
+    count = len(implementation.items(run_id))
+    assert implementation.store(run_id).complete() == count
+    assert implementation.items(run_id) == []
     assert store.keys() == []
     assert store.complete() == 0
 
 
-def test_complete_within_the_time_that_is_left(table: TablePlace, run_id: str) -> None:
+def test_complete_within_the_time_that_is_left(table: TableImplementation, run_id: str) -> None:
     """With enough time it deletes everything."""
     store = table.store(run_id)
     store.set("key", 1)
@@ -59,19 +59,19 @@ def test_complete_of_a_run_that_never_was(store: AnyStore) -> None:
     assert store.complete() == 0
 
 
-def test_a_completed_run_can_be_used(place: Place, run_id: str) -> None:
+def test_a_completed_run_can_be_used(implementation: Implementation, run_id: str) -> None:
     """A straggler begins at nothing, whatever it remembers; a second completion removes what it left."""
-    store = place.store(run_id)
+    store = implementation.store(run_id)
     _written(store)
-    place.store(run_id).complete()
+    implementation.store(run_id).complete()
     assert store.push("pushed", "late") == 1
     assert store.increment("n", token="t0") == 1
     assert store.get("pushed") == ["late"]
     store.complete()
-    assert place.items(run_id) == []
+    assert implementation.items(run_id) == []
 
 
-def test_a_completion_out_of_time_is_resumed(table: TablePlace, run_id: str) -> None:
+def test_a_completion_out_of_time_is_resumed(table: TableImplementation, run_id: str) -> None:
     """It says how many items it deleted, those are gone, and the next call deletes the others."""
     store = table.store(run_id)
     for number in range(160):
@@ -86,7 +86,7 @@ def test_a_completion_out_of_time_is_resumed(table: TablePlace, run_id: str) -> 
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 0.5, 3.0])
-def test_a_completion_with_little_time(table: TablePlace, run_id: str, seconds: float) -> None:
+def test_a_completion_with_little_time(table: TableImplementation, run_id: str, seconds: float) -> None:
     """With a short time that does not run out it works; without any it says so and deletes nothing."""
     store = table.store(run_id)
     store.set("key", 1)

@@ -6,7 +6,7 @@ import pytest
 
 from runstore import JSON
 from runstore.model.items import RECORD_SEPARATOR, UNIT_SEPARATOR, from_wire
-from tests.contract.places import AnyStore, Place, RunItems, TablePlace
+from tests.contract.implementations import AnyStore, Implementation, RunItems, TableImplementation
 
 LONG = "x" * 190
 
@@ -33,7 +33,7 @@ def _size(item: dict[str, Any]) -> int:
     return sum(len(name) + value(wire) for name, wire in item.items())
 
 
-def test_items_stay_within_one_write_unit(table: TablePlace, run_id: str) -> None:
+def test_items_stay_within_one_write_unit(table: TableImplementation, run_id: str) -> None:
     """However long a list of small elements, or a counter with tokens, gets: none of its items is larger than 1 KB."""
     store = table.store(run_id)
     for number in range(40):
@@ -45,7 +45,7 @@ def test_items_stay_within_one_write_unit(table: TablePlace, run_id: str) -> Non
     assert max(sizes) <= 1_024
 
 
-def test_segments_are_dense_and_final(table: TablePlace, run_id: str) -> None:
+def test_segments_are_dense_and_final(table: TableImplementation, run_id: str) -> None:
     """Segments are numbered from 1 without a gap, begin where the one before ended, and never change once closed."""
     store, other = table.store(run_id), table.store(run_id)
     seen: dict[str, dict[str, Any]] = {}
@@ -60,7 +60,7 @@ def test_segments_are_dense_and_final(table: TablePlace, run_id: str) -> None:
     assert len({item["key"]["S"].split(UNIT_SEPARATOR)[1] for item in table.items(run_id)[1:]}) == 1
 
 
-def test_every_item_expires(table: TablePlace, run_id: str) -> None:
+def test_every_item_expires(table: TableImplementation, run_id: str) -> None:
     """Each head, segment, seal and intent carries the time at which it expires."""
     store = table.store(run_id)
     _pushed(store, 10)
@@ -75,7 +75,7 @@ def test_every_item_expires(table: TablePlace, run_id: str) -> None:
     assert all(int(item["expires_at"]["N"]) > 0 for item in items)
 
 
-def test_a_long_list_is_written_before_it_is_seen(table: TablePlace, run_id: str) -> None:
+def test_a_long_list_is_written_before_it_is_seen(table: TableImplementation, run_id: str) -> None:
     """A long list that is set has a small head without elements, so that nobody ever reads half of it."""
     store = table.store(run_id)
     store.set("list", [LONG] * 300)
@@ -92,10 +92,10 @@ def test_a_long_list_is_written_before_it_is_seen(table: TablePlace, run_id: str
 @pytest.mark.parametrize("token", [None, "t"])
 @pytest.mark.parametrize("reset", ["delete", "set short", "set long", "set text", "complete"])
 def test_a_writer_never_writes_behind_a_reset(
-    place: Place, run_id: str, reset: str, token: str | None, length: int
+    implementation: Implementation, run_id: str, reset: str, token: str | None, length: int
 ) -> None:
     """A writer that remembers where the list ended pushes onto what came instead, wherever in a segment it ended."""
-    writer, other = place.store(run_id), place.store(run_id)
+    writer, other = implementation.store(run_id), implementation.store(run_id)
     _pushed(writer, length)
     now: list[JSON] = []
     if reset == "delete":
@@ -109,14 +109,16 @@ def test_a_writer_never_writes_behind_a_reset(
             other.set("list", now)
     assert writer.push("list", "new", token=token) == len(now) + 1
     assert writer.push("list", "newer") == len(now) + 2
-    for reader in (writer, other, place.store(run_id)):
+    for reader in (writer, other, implementation.store(run_id)):
         assert reader.get("list") == [*now, "new", "newer"]
 
 
 @pytest.mark.parametrize("count", [30, 31, 32, 33, 45])
-def test_a_counter_s_writer_never_counts_behind_a_reset(place: Place, run_id: str, count: int) -> None:
+def test_a_counter_s_writer_never_counts_behind_a_reset(
+    implementation: Implementation, run_id: str, count: int
+) -> None:
     """The same for a counter that has used many tokens, for increments with a token and without."""
-    writer, other = place.store(run_id), place.store(run_id)
+    writer, other = implementation.store(run_id), implementation.store(run_id)
     for number in range(count):
         assert writer.increment("n", token=f"t{number}") == number + 1
     other.set("n", 1_000)
@@ -124,12 +126,12 @@ def test_a_counter_s_writer_never_counts_behind_a_reset(place: Place, run_id: st
     assert writer.increment("n", token="t0") == 1_002
     other.delete("n")
     assert writer.increment("n", token="t0") == 1
-    assert place.store(run_id).get("n") == 1
+    assert implementation.store(run_id).get("n") == 1
 
 
-def test_resets_in_turn_by_writers_that_remember(place: Place, run_id: str) -> None:
+def test_resets_in_turn_by_writers_that_remember(implementation: Implementation, run_id: str) -> None:
     """Several writers fill and reset one key in turn: each sees exactly what was pushed since the last reset."""
-    stores = [place.store(run_id) for _ in range(3)]
+    stores = [implementation.store(run_id) for _ in range(3)]
     expected: list[JSON] = []
     for number in range(60):
         store = stores[number % 3]
@@ -144,7 +146,7 @@ def test_resets_in_turn_by_writers_that_remember(place: Place, run_id: str) -> N
         assert stores[(number + 1) % 3].get("list") == expected
 
 
-def test_a_reset_leaves_no_way_back(table: TablePlace, run_id: str) -> None:
+def test_a_reset_leaves_no_way_back(table: TableImplementation, run_id: str) -> None:
     """What a replaced long list leaves behind is sealed at its end, and completion removes it."""
     store = table.store(run_id)
     _pushed(store, 9)
@@ -160,9 +162,9 @@ def test_a_reset_leaves_no_way_back(table: TablePlace, run_id: str) -> None:
     assert table.items(run_id) == []
 
 
-def test_keys_that_begin_alike_have_chains_of_their_own(place: Place, run_id: str) -> None:
+def test_keys_that_begin_alike_have_chains_of_their_own(implementation: Implementation, run_id: str) -> None:
     """Long lists under names that are beginnings of each other, or sort between each other's items, stay apart."""
-    store = place.store(run_id)
+    store = implementation.store(run_id)
     keys = ["a", "a ", "a!", "aa", "a~", "a\xa0b"]
     for key in keys:
         _pushed(store, 9, key)
@@ -176,7 +178,7 @@ def _without_intents(items: RunItems) -> RunItems:
     return [item for item in items if not item["key"]["S"].startswith(RECORD_SEPARATOR)]
 
 
-def test_a_token_s_intent_is_written_once(table: TablePlace, run_id: str) -> None:
+def test_a_token_s_intent_is_written_once(table: TableImplementation, run_id: str) -> None:
     """Beyond the first item each token leaves one intent, however often it is repeated."""
     store = table.store(run_id)
     _pushed(store, 5)

@@ -5,19 +5,21 @@ from typing import Any
 import pytest
 
 from runstore import InvalidValueError, ValueTooLargeError, clock
-from tests.contract.places import AnyStore, Place, TablePlace
+from tests.contract.implementations import AnyStore, Implementation, TableImplementation
 
 
 @pytest.mark.parametrize("value", ["text", ["x" * 190] * 40], ids=["head", "chain"])
-def test_an_expired_key_is_absent(place: Place, run_id: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_key_is_absent(
+    implementation: Implementation, run_id: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After its expiry a key is set anew; before it, the expiry is not renewed."""
-    store = place.store(run_id, ttl_days=1)
+    store = implementation.store(run_id, ttl_days=1)
     store.set("key", value)
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + 80_000)
     assert store.setdefault("key", "new") == value
     monkeypatch.setattr(clock, "now", lambda: now + 86_401)
-    assert place.store(run_id, ttl_days=1).setdefault("key", "new") == "new"
+    assert implementation.store(run_id, ttl_days=1).setdefault("key", "new") == "new"
     assert store.get("key") == "new"
 
 
@@ -33,9 +35,9 @@ def test_what_it_refuses(store: AnyStore) -> None:
 
 
 @pytest.mark.parametrize("value", ["text", 7, [1]], ids=repr)
-def test_it_costs_one_request(priced: TablePlace, run_id: str, value: Any) -> None:
+def test_it_costs_one_request(default_table: TableImplementation, run_id: str, value: Any) -> None:
     """Whether it writes or finds a value, it sends one request."""
-    store = priced.store(run_id)
+    store = default_table.store(run_id)
     store.setdefault("key", value)
     assert store.requests == 1
     store.setdefault("key", value)

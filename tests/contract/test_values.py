@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.contract.places import Place
+from tests.contract.implementations import Implementation
 
 
 def _nested(levels: int) -> Any:
@@ -50,9 +50,9 @@ VALUES: dict[str, Any] = {
 }
 
 
-def test_the_largest_value_and_none_larger(place: Place, run_id: str) -> None:
+def test_the_largest_value_and_none_larger(implementation: Implementation, run_id: str) -> None:
     """A value of exactly the largest size is stored, alone, as an element, and as a list that set writes."""
-    store = place.store(run_id, max_value_bytes=65_536)
+    store = implementation.store(run_id, max_value_bytes=65_536)
     text = "x" * 65_534  # and its two quotes
     store.set("key", text)
     store.push("list", text)
@@ -64,9 +64,9 @@ def test_the_largest_value_and_none_larger(place: Place, run_id: str) -> None:
     assert store.get("long") == long
 
 
-def test_the_hard_limit_fits_an_item(place: Place, run_id: str) -> None:
+def test_the_hard_limit_fits_an_item(implementation: Implementation, run_id: str) -> None:
     """With the largest setting a value of 350,000 bytes is stored, pushed to a list that has elements, and read."""
-    store = place.store(run_id, max_value_bytes=350_000)
+    store = implementation.store(run_id, max_value_bytes=350_000)
     text = "x" * 349_998
     store.push("list", "a" * 600, token="first")
     store.push("list", text, token="second")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.local import LocalStack
-from tests.e2e.noting import States
+from tests.e2e.recording import RecordingStates
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,6 @@ def stack() -> Iterator[LocalStack]:
 
 
 @pytest.fixture(scope="session")
-def states(stack: LocalStack) -> States:
+def states(stack: LocalStack) -> RecordingStates:
     """Machines of the tests' own, whose steps note that they ran."""
-    return States(stack)
+    return RecordingStates(stack)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.noting import branches, refused, wait
+from tests.e2e.recording import branches, refused, wait
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
-    from tests.e2e.noting import States
+    from tests.e2e.recording import RecordingStates
 
 
-def test_a_callback_inside_a_map_is_answered(states: States) -> None:
+def test_a_callback_inside_a_map_is_answered(states: RecordingStates) -> None:
     """A task in an iteration waits for its token, within the time that a path gives."""
     task = states.wait_for_token(TimeoutSecondsPath="$.timeout")
     processor = {"StartAt": "Wait", "States": {"Wait": task}}
@@ -29,7 +29,7 @@ def test_a_callback_inside_a_map_is_answered(states: States) -> None:
 
 
 @pytest.mark.parametrize("field", [{"TimeoutSeconds": 1}, {"TimeoutSecondsPath": "$.limit"}])
-def test_a_callback_that_does_not_come_in_time(states: States, field: dict[str, Any]) -> None:
+def test_a_callback_that_does_not_come_in_time(states: RecordingStates, field: dict[str, Any]) -> None:
     """The task times out; its token is answered with TaskTimedOut afterwards."""
     catch = [{"ErrorEquals": ["States.Timeout"], "ResultPath": "$.caught", "Next": "Caught"}]
     machine = {"Wait": states.wait_for_token(**field, Catch=catch), "Caught": {"Type": "Succeed"}}
@@ -41,7 +41,7 @@ def test_a_callback_that_does_not_come_in_time(states: States, field: dict[str, 
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "soon", None, True])
-def test_a_timeout_path_must_lead_to_a_positive_integer(states: States, limit: Any) -> None:
+def test_a_timeout_path_must_lead_to_a_positive_integer(states: RecordingStates, limit: Any) -> None:
     """Anything else fails the execution with States.Runtime, which nothing catches."""
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
     task = states.wait_for_token(TimeoutSecondsPath="$.limit", Catch=catch)
@@ -49,7 +49,7 @@ def test_a_timeout_path_must_lead_to_a_positive_integer(states: States, limit: A
     assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
 
 
-def test_a_timeout_may_be_an_expression(states: States) -> None:
+def test_a_timeout_may_be_an_expression(states: RecordingStates) -> None:
     """JSONata gives the number of seconds."""
     task = {
         "Type": "Task",
@@ -69,7 +69,7 @@ def test_a_timeout_may_be_an_expression(states: States) -> None:
     assert (execution.status, execution.error) == ("FAILED", "States.Timeout")
 
 
-def test_heartbeats_keep_a_task_alive_and_their_absence_ends_it(states: States) -> None:
+def test_heartbeats_keep_a_task_alive_and_their_absence_ends_it(states: RecordingStates) -> None:
     """A task whose heartbeats stop fails with States.HeartbeatTimeout; each heartbeat begins the time anew."""
     arn = states.machines.start(states.machines.create({"Wait": states.wait_for_token(HeartbeatSeconds=3)}))
     token = states.token(arn)
@@ -80,7 +80,7 @@ def test_heartbeats_keep_a_task_alive_and_their_absence_ends_it(states: States) 
     assert states.stack.wait(arn).error == "States.HeartbeatTimeout"
 
 
-def test_a_function_that_fails_fails_the_task_that_waits_for_its_callback(states: States) -> None:
+def test_a_function_that_fails_fails_the_task_that_waits_for_its_callback(states: RecordingStates) -> None:
     """The error of the invocation is the task's error."""
     payload = {"table": states.stack.table_name, "run.$": "$$.Execution.Id", "note": "called", "fail": True}
     task = states.invoke(states.function, payload, ".waitForTaskToken", TimeoutSeconds=60)
@@ -88,7 +88,7 @@ def test_a_function_that_fails_fails_the_task_that_waits_for_its_callback(states
     assert (execution.status, execution.error) == ("FAILED", "ValueError")
 
 
-def test_a_retry_has_a_token_of_its_own(states: States) -> None:
+def test_a_retry_has_a_token_of_its_own(states: RecordingStates) -> None:
     """The second attempt gets another token, and the first one's is over."""
     retry = [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]
     task = states.wait_for_token(TimeoutSeconds=2, Retry=retry)
@@ -102,7 +102,7 @@ def test_a_retry_has_a_token_of_its_own(states: States) -> None:
     assert states.stack.wait(arn).output == "second"
 
 
-def test_branches_of_a_parallel_state_have_tokens_of_their_own(states: States) -> None:
+def test_branches_of_a_parallel_state_have_tokens_of_their_own(states: RecordingStates) -> None:
     """Each branch waits for its own token, also when they run at the same time."""
     first, second = {"Wait1": states.wait_for_token()}, {"Wait2": states.wait_for_token()}
     machine = states.machines.create({"Both": branches("Parallel", first, second)})
@@ -113,7 +113,7 @@ def test_branches_of_a_parallel_state_have_tokens_of_their_own(states: States) -
     assert sorted(states.stack.wait(arn).output) == [0, 1]
 
 
-def test_answers_to_tokens_that_are_not_waited_for(states: States) -> None:
+def test_answers_to_tokens_that_are_not_waited_for(states: RecordingStates) -> None:
     """A token that never was is invalid; one that was answered, or whose execution was stopped, is over."""
     with pytest.raises(ClientError) as raised:
         states.client.send_task_success(taskToken="x" * 100, output="{}")
@@ -134,14 +134,14 @@ def test_answers_to_tokens_that_are_not_waited_for(states: States) -> None:
         assert refused(raised) == "TaskTimedOut"
 
 
-def test_a_machine_that_runs_too_long_times_out(states: States) -> None:
+def test_a_machine_that_runs_too_long_times_out(states: RecordingStates) -> None:
     """TimeoutSeconds of the machine ends the execution, whatever it is doing."""
     execution = states.machines.run({"Wait": wait(60, "Late"), "Late": states.note("late")}, TimeoutSeconds=1)
     assert (execution.status, execution.error) == ("TIMED_OUT", "States.Timeout")
     assert states.machines.history(execution.arn)[-1]["type"] == "ExecutionTimedOut"
 
 
-def test_a_timestamp_is_cut_to_seconds(states: States) -> None:
+def test_a_timestamp_is_cut_to_seconds(states: RecordingStates) -> None:
     """A Wait until a second and 900 milliseconds is over when the second begins."""
     target = int(time.time()) + 4
     text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(target)) + ".900Z"

@@ -24,7 +24,7 @@ from tests.e2e.machines import make_role
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
-    from tests.e2e.noting import States
+    from tests.e2e.recording import RecordingStates
 
 PAGE: Final = (ROOT / "docs" / "your-app-locally.md").read_text("utf-8")
 ROWS: Final = re.findall(r"^\| \*\*(.+?)\*\* \|", PAGE, re.MULTILINE)
@@ -66,7 +66,7 @@ def test_account(stack: LocalStack) -> None:
     assert stack.outputs["OrderFanoutArn"].startswith("arn:aws:states:us-east-1:000000000000:")
 
 
-def test_paths(states: States) -> None:
+def test_paths(states: RecordingStates) -> None:
     """A path that leads nowhere gives null."""
     shown = {"Type": "Pass", "Parameters": {"a.$": "$.none"}, "End": True}
     assert states.machines.run({"Show": shown}).output == {"a": None}
@@ -82,7 +82,7 @@ def distributed(state: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": True, **fields}
 
 
-def test_batches(states: States) -> None:
+def test_batches(states: RecordingStates) -> None:
     """ItemBatcher and ResultWriter are ignored: each item is an execution, and the results are the output."""
     writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "none", "Prefix": "p"}}
     each = distributed(
@@ -91,7 +91,7 @@ def test_batches(states: States) -> None:
     assert states.machines.run({"Each": each}, {"items": [1, 2, 3]}).output == [1, 2, 3]
 
 
-def test_distributed_redrive(states: States) -> None:
+def test_distributed_redrive(states: RecordingStates) -> None:
     """A redrive runs all children of a distributed Map again, also those that had succeeded."""
     fails = {"fail.$": "States.ArrayContains(States.Array(2), $)"}
     run = {"table": states.stack.table_name, "run": "distributed-redrive", "note.$": "States.Format('{}', $)"}
@@ -104,7 +104,7 @@ def test_distributed_redrive(states: States) -> None:
     assert states.notes("distributed-redrive") == {"1": 2, "2": 2}
 
 
-def test_activities(states: States) -> None:
+def test_activities(states: RecordingStates) -> None:
     """A task of an activity waits on after its TimeoutSeconds."""
     activity = states.client.create_activity(name="waits")["activityArn"]
     task = {"Type": "Task", "Resource": activity, "TimeoutSeconds": 1, "End": True}
@@ -114,7 +114,7 @@ def test_activities(states: States) -> None:
     states.client.stop_execution(executionArn=arn)
 
 
-def test_express(states: States) -> None:
+def test_express(states: RecordingStates) -> None:
     """An Express execution can be described and has a history."""
     definition = '{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}'
     made = states.client.create_state_machine(
@@ -125,7 +125,7 @@ def test_express(states: States) -> None:
     assert states.machines.history(arn)
 
 
-def test_permissions(states: States) -> None:
+def test_permissions(states: RecordingStates) -> None:
     """Integrations other than Lambda, DynamoDB and nested executions are not held to the role."""
     queue = states.stack.client("sqs").create_queue(QueueName="unguarded")["QueueUrl"]
     send = {
@@ -139,7 +139,7 @@ def test_permissions(states: States) -> None:
     assert states.stack.wait(states.machines.start(machine)).status == "SUCCEEDED"
 
 
-def test_machine_logs(states: States) -> None:
+def test_machine_logs(states: RecordingStates) -> None:
     """LoggingConfiguration is taken and nothing is logged."""
     logs = states.stack.client("logs")
     logs.create_log_group(logGroupName="/machines")

@@ -10,40 +10,40 @@ import pytest
 
 from infra.local import Execution, LocalStack
 from runstore import RunStore
-from tests.e2e.mortal import AFTER, BEFORE, DEATHS
-from tests.e2e.trial import bundle, machine, trial_workflow
+from tests.e2e.deploying import bundle, machine, sample_workflow
+from tests.e2e.killable import AFTER, BEFORE, KILLS
 from tests.proofs import record
 
 FASTER = 0.1
-MORTAL = {"ApplyOperations": "apply_operations", "CompleteRun": "complete_run"}
+KILLABLE = {"ApplyOperations": "apply_operations", "CompleteRun": "complete_run"}
 FRESH_TOKEN = "States.Format('{}#{}', $.index, $$.State.RetryCount)"  # another one in each attempt
 
 
 @pytest.fixture(scope="module")
 def package() -> bytes:
     """The functions' bundle, with those that die."""
-    return bundle("mortal", "trial_workflow")
+    return bundle("killable", "sample_workflow")
 
 
 @pytest.fixture(scope="module")
-def graves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kills(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which each killed process has left a file that says when it died."""
-    return tmp_path_factory.mktemp("graves")
+    return tmp_path_factory.mktemp("kills")
 
 
 @pytest.fixture(scope="module")
-def mortal(package: bytes, graves: Path) -> Iterator[LocalStack]:
+def killable(package: bytes, kills: Path) -> Iterator[LocalStack]:
     """A stack whose functions that write are killed; its clock is fast, so that retries come soon."""
     with LocalStack.start(wait_scale=FASTER) as stack:
         functions = stack.client("lambda")
-        for name, handler in MORTAL.items():
+        for name, handler in KILLABLE.items():
             function = stack.outputs[f"{name}FunctionArn"]
             own = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
             functions.update_function_code(FunctionName=function, ZipFile=package)
             functions.update_function_configuration(
                 FunctionName=function,
-                Handler=f"mortal.{handler}",
-                Environment={"Variables": own | {DEATHS: str(graves)}},
+                Handler=f"killable.{handler}",
+                Environment={"Variables": own | {KILLS: str(kills)}},
             )
         yield stack
 
@@ -74,22 +74,22 @@ def failures(stack: LocalStack, execution: Execution) -> Counter[str]:
 
 
 @pytest.mark.parametrize("branches", [30, pytest.param(150, marks=pytest.mark.prove)])
-def test_branches_whose_processes_are_killed_count_once(mortal: LocalStack, graves: Path, branches: int) -> None:
+def test_branches_whose_processes_are_killed_count_once(killable: LocalStack, kills: Path, branches: int) -> None:
     """Results and counter of a fan-out are exact, whatever a killed process had already written; nothing is left."""
-    before = len(list(graves.iterdir()))
-    with machine(mortal, "fan-out", fan_out(mortal)) as deployed:
+    before = len(list(kills.iterdir()))
+    with machine(killable, "fan-out", fan_out(killable)) as deployed:
         execution = deployed.run(order(branches, f"{branches}"))
-        failed = failures(mortal, execution)
+        failed = failures(killable, execution)
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.output["processedCount"] == branches
     assert sorted(result["id"] for result in execution.output["results"]) == sorted(
         item["id"] for item in order(branches, f"{branches}")["line_items"]
     )
-    assert mortal.items(execution.arn) == []
-    killed = len(list(graves.iterdir())) - before
+    assert killable.items(execution.arn) == []
+    killed = len(list(kills.iterdir())) - before
     assert failed == {"Runtime.ExitError": killed}
     assert killed > branches / 4
-    assert {grave.read_text() for grave in graves.iterdir()} == {BEFORE, AFTER}
+    assert {kill.read_text() for kill in kills.iterdir()} == {BEFORE, AFTER}
     record(branches_of_executions=branches, killed_function_processes=killed)
 
 
@@ -106,35 +106,35 @@ def test_1000_branches_lose_nothing(stack: LocalStack) -> None:
     record(branches_of_executions=1_000)
 
 
-def test_with_fresh_tokens_the_same_deaths_count_twice(mortal: LocalStack) -> None:
+def test_with_fresh_tokens_the_same_deaths_count_twice(killable: LocalStack) -> None:
     """The negative control: processes do die after they have written, so that a retry under another token repeats."""
-    with machine(mortal, "fresh-tokens", fan_out(mortal, token=FRESH_TOKEN)) as deployed:
+    with machine(killable, "fresh-tokens", fan_out(killable, token=FRESH_TOKEN)) as deployed:
         execution = deployed.run(order(30, "control"))
     assert execution.status == "SUCCEEDED", execution.cause
     assert len(execution.output["results"]) > 30
     assert len({result["id"] for result in execution.output["results"]}) == 30
 
 
-def test_a_completion_that_is_killed_half_way_leaves_nothing(mortal: LocalStack) -> None:
+def test_a_completion_that_is_killed_half_way_leaves_nothing(killable: LocalStack) -> None:
     """The completion state's process dies three times among its deletions; its retries delete the rest."""
-    arn = mortal.start_execution("OrderFanout", order(1, "completion", delay=int(5 / FASTER)))
-    store = RunStore(arn, table_name=mortal.table_name, client=mortal.client("dynamodb"))
+    arn = killable.start_execution("OrderFanout", order(1, "completion", delay=int(5 / FASTER)))
+    store = RunStore(arn, table_name=killable.table_name, client=killable.client("dynamodb"))
     for number in range(400):
         store.set(f"key {number}", number)
-    execution = mortal.wait(arn)
+    execution = killable.wait(arn)
     assert execution.status == "SUCCEEDED", execution.cause
-    assert failures(mortal, execution)["Runtime.ExitError"] >= 3
-    assert mortal.items(arn) == []
+    assert failures(killable, execution)["Runtime.ExitError"] >= 3
+    assert killable.items(arn) == []
 
 
-def test_steps_whose_processes_are_killed_count_once(mortal: LocalStack, package: bytes, graves: Path) -> None:
+def test_steps_whose_processes_are_killed_count_once(killable: LocalStack, package: bytes, kills: Path) -> None:
     """Every task of a workflow class is killed and tried again: its leaves count once, and the run completes."""
-    before = len(list(graves.iterdir()))
-    with trial_workflow(mortal, "mortal.trial_workflow", package, {DEATHS: str(graves)}) as trial:
-        execution = trial.run({"data": {"widths": [5, 5], "leaf": "count"}})
+    before = len(list(kills.iterdir()))
+    with sample_workflow(killable, "killable.sample_workflow", package, {KILLS: str(kills)}) as sample:
+        execution = sample.run({"data": {"widths": [5, 5], "leaf": "count"}})
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.output["leaves"] == 25
-    assert mortal.items(execution.arn) == []
-    killed = len(list(graves.iterdir())) - before
+    assert killable.items(execution.arn) == []
+    killed = len(list(kills.iterdir())) - before
     assert killed > 10
     record(killed_function_processes=killed)

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.noting import branches, refused, wait
+from tests.e2e.recording import branches, refused, wait
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
-    from tests.e2e.noting import States
+    from tests.e2e.recording import RecordingStates
 
 MAX_BYTES = 262_144
 DONE = {"Type": "Pass", "End": True}
 
 
-def test_a_state_holds_at_most_262144_bytes(states: States) -> None:
+def test_a_state_holds_at_most_262144_bytes(states: RecordingStates) -> None:
     """The largest output passes, one byte more fails the execution with an error that States.ALL does not catch."""
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
 
@@ -33,7 +33,7 @@ def test_a_state_holds_at_most_262144_bytes(states: States) -> None:
     assert (failed.status, failed.error) == ("FAILED", "States.DataLimitExceeded")
 
 
-def test_a_result_that_is_too_large_fails_the_task(states: States) -> None:
+def test_a_result_that_is_too_large_fails_the_task(states: RecordingStates) -> None:
     """What a function returns counts before ResultSelector can shorten it."""
     payload = {"table": states.stack.table_name, "run.$": "$$.Execution.Id", "note": "n", "answer.$": "$.text"}
     twice = {**states.invoke(states.function, payload), "ResultSelector": {"status.$": "$.StatusCode"}}
@@ -41,7 +41,7 @@ def test_a_result_that_is_too_large_fails_the_task(states: States) -> None:
     assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
 
 
-def test_a_history_holds_at_most_25000_events(states: States) -> None:
+def test_a_history_holds_at_most_25000_events(states: RecordingStates) -> None:
     """A loop that never ends fails with the last event that there is room for."""
     execution = states.machines.run({"Loop": {"Type": "Pass", "Next": "Loop"}})
     assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
@@ -49,7 +49,7 @@ def test_a_history_holds_at_most_25000_events(states: States) -> None:
     assert len(states.machines.history(execution.arn)) == 25_000
 
 
-def test_the_history_tells_which_event_led_to_which(states: States) -> None:
+def test_the_history_tells_which_event_led_to_which(states: RecordingStates) -> None:
     """Events inside a Map are there, with AWS's names and the numbers of their predecessors."""
     arn = states.machines.run({"Both": branches("Map", {"A": states.note("a")}, {"B": DONE})}, {"items": [0, 1]}).arn
     events = states.machines.history(arn)
@@ -73,7 +73,7 @@ def test_the_history_tells_which_event_led_to_which(states: States) -> None:
     ]
 
 
-def test_a_role_without_a_permission_fails_the_task(states: States) -> None:
+def test_a_role_without_a_permission_fails_the_task(states: RecordingStates) -> None:
     """A state machine may do what its role allows, and nothing else."""
     iam, name = states.stack.client("iam"), "may-do-nothing"
     trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -86,7 +86,7 @@ def test_a_role_without_a_permission_fails_the_task(states: States) -> None:
     assert states.notes(execution.arn) == {}
 
 
-def test_an_input_that_is_too_large_or_not_json_is_refused(states: States) -> None:
+def test_an_input_that_is_too_large_or_not_json_is_refused(states: RecordingStates) -> None:
     """StartExecution refuses it, and starts nothing."""
     machine = states.machines.create({"Done": {"Type": "Succeed"}})
     for text, name in ((json.dumps("x" * MAX_BYTES), "ValidationException"), ("{", "InvalidExecutionInput")):
@@ -96,7 +96,7 @@ def test_an_input_that_is_too_large_or_not_json_is_refused(states: States) -> No
     assert states.client.list_executions(stateMachineArn=machine)["executions"] == []
 
 
-def test_the_same_name_and_input_start_one_execution(states: States) -> None:
+def test_the_same_name_and_input_start_one_execution(states: RecordingStates) -> None:
     """A repeated StartExecution returns the running execution; with another input it is refused."""
     machine = states.machines.create({"Wait": wait(60, "Done"), "Done": {"Type": "Succeed"}})
     arns = {
@@ -109,7 +109,7 @@ def test_the_same_name_and_input_start_one_execution(states: States) -> None:
     states.client.stop_execution(executionArn=arns.pop())
 
 
-def test_nested_executions_send_their_status_events(states: States) -> None:
+def test_nested_executions_send_their_status_events(states: RecordingStates) -> None:
     """A child that fails tells EventBridge so, and fails its parent's task with what became of it as the cause."""
     child = states.machines.create({"Fail": {"Type": "Fail", "Error": "Broken", "Cause": "why"}})
     queue = states.stack.client("sqs").create_queue(QueueName="status-events")["QueueUrl"]
@@ -138,7 +138,7 @@ def test_nested_executions_send_their_status_events(states: States) -> None:
     assert eventually(look), seen
 
 
-def test_a_child_of_a_distributed_map_is_an_execution_of_its_own(states: States) -> None:
+def test_a_child_of_a_distributed_map_is_an_execution_of_its_own(states: RecordingStates) -> None:
     """Its context object has its own id, not its parent's."""
     show = {"Type": "Pass", "Parameters": {"id.$": "$$.Execution.Id"}, "End": True}
     processor = {

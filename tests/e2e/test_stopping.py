@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.noting import branches, refused, then, wait
+from tests.e2e.recording import branches, refused, then, wait
 from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
-    from tests.e2e.noting import States
+    from tests.e2e.recording import RecordingStates
 
 
 @pytest.mark.parametrize("kind", ["Map", "Parallel"])
-def test_stopping_an_execution_stops_its_branches(states: States, kind: str) -> None:
+def test_stopping_an_execution_stops_its_branches(states: RecordingStates, kind: str) -> None:
     """Waits of branches end, and what would follow them does not run."""
     first = {"Begun": then(states.note("begun"), "Wait1"), "Wait1": wait(4, "Late1"), "Late1": states.note("late")}
     second = {"Wait2": wait(4, "Late2"), "Late2": states.note("late")}
@@ -29,7 +29,7 @@ def test_stopping_an_execution_stops_its_branches(states: States, kind: str) -> 
     assert states.notes(arn) == {"begun": 1}
 
 
-def test_stopping_an_execution_stops_the_child_that_it_waits_for(states: States) -> None:
+def test_stopping_an_execution_stops_the_child_that_it_waits_for(states: RecordingStates) -> None:
     """A child of startExecution.sync is aborted with its parent."""
     child = states.machines.create({"Wait": wait(60, "Late"), "Late": states.note("late")})
     start = {
@@ -50,7 +50,7 @@ def test_stopping_an_execution_stops_the_child_that_it_waits_for(states: States)
 
 
 @pytest.mark.parametrize("kind", ["Map", "Parallel"])
-def test_the_first_failure_of_a_branch_stops_the_others(states: States, kind: str) -> None:
+def test_the_first_failure_of_a_branch_stops_the_others(states: RecordingStates, kind: str) -> None:
     """The state fails at once with that branch's error; the others do not go on."""
     first = {"Fail": {"Type": "Fail", "Error": "Broken", "Cause": "first"}}
     second = {"Wait": wait(60, "Late"), "Late": states.note("late")}
@@ -61,7 +61,7 @@ def test_the_first_failure_of_a_branch_stops_the_others(states: States, kind: st
     assert states.notes(execution.arn) == {}
 
 
-def test_an_execution_that_was_stopped_stays_so(states: States) -> None:
+def test_an_execution_that_was_stopped_stays_so(states: RecordingStates) -> None:
     """A failure that comes after the abort does not change the status."""
     first = {"Wait": wait(2, "Fail"), "Fail": {"Type": "Fail", "Error": "Late"}}
     arn = states.machines.start(states.machines.create(first))
@@ -70,7 +70,7 @@ def test_an_execution_that_was_stopped_stays_so(states: States) -> None:
     assert states.stack.describe(arn).status == "ABORTED"
 
 
-def test_a_redrive_goes_on_where_it_failed(states: States) -> None:
+def test_a_redrive_goes_on_where_it_failed(states: RecordingStates) -> None:
     """What has succeeded is not run again; what failed and what it stopped is, with the input that it had."""
     fails_at_first = {"fail.$": "States.ArrayContains(States.Array(0), $$.Execution.RedriveCount)"}
     steps = {

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from infra.local import LocalStack
-from tests.e2e.trial import Machine, bundle, trial_workflow
+from tests.e2e.deploying import Machine, bundle, sample_workflow
 from tests.e2e.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def trial(stack: LocalStack) -> Iterator[Machine]:
-    """The trial workflow's function and state machine; the function has the role of the template's own."""
-    with trial_workflow(stack, "trial_workflow.handler", bundle("trial_workflow")) as deployed:
+def sample(stack: LocalStack) -> Iterator[Machine]:
+    """The sample workflow's function and state machine; the function has the role of the template's own."""
+    with sample_workflow(stack, "sample_workflow.handler", bundle("sample_workflow")) as deployed:
         yield deployed
 
 
@@ -69,51 +69,51 @@ def _children(stack: LocalStack) -> set[str]:
     return {one["executionArn"] for one in listed["executions"] if one["name"].startswith("runstore-child-")}
 
 
-# ---------------------------------------------------------------------------------------------- the trial workflow
+# ---------------------------------------------------------------------------------------------- the sample workflow
 
 
-def test_fan_outs_three_deep_end_together(trial: Machine) -> None:
+def test_fan_outs_three_deep_end_together(sample: Machine) -> None:
     """Two by two by three branches, each level a fan-out of its own: all leaves run, then the run completes."""
-    execution = trial.run({"data": {"widths": [2, 2, 3], "leaf": "count"}, "headers": {"from": "test"}})
+    execution = sample.run({"data": {"widths": [2, 2, 3], "leaf": "count"}, "headers": {"from": "test"}})
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.output == {"headers": {"from": "test"}, "leaves": 12}
-    assert trial.stack.items(execution.arn) == []
+    assert sample.stack.items(execution.arn) == []
 
 
-def test_300_branches_with_different_delays(trial: Machine) -> None:
+def test_300_branches_with_different_delays(sample: Machine) -> None:
     """300 branches, due one after the other within 15 seconds, run once each, through a tree of children."""
-    execution = trial.run({"data": {"widths": [300], "leaf": "count", "delay": 1, "apart": 0.05}})
+    execution = sample.run({"data": {"widths": [300], "leaf": "count", "delay": 1, "apart": 0.05}})
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.output["leaves"] == 300
-    assert trial.stack.items(execution.arn) == []
+    assert sample.stack.items(execution.arn) == []
 
 
-def test_a_chain_of_60(trial: Machine) -> None:
+def test_a_chain_of_60(sample: Machine) -> None:
     """Sixty steps one after the other."""
-    execution = trial.run({"data": {"widths": [1], "leaf": "link", "left": 60}})
+    execution = sample.run({"data": {"widths": [1], "leaf": "link", "left": 60}})
     assert execution.output["links"] == 60
 
 
-def test_a_step_that_fails_twice_succeeds_and_counts_once(trial: Machine) -> None:
+def test_a_step_that_fails_twice_succeeds_and_counts_once(sample: Machine) -> None:
     """The third attempt succeeds, and what all three pushed and counted is there once."""
-    execution = trial.run({"data": {"widths": [2], "leaf": "flaky"}})
+    execution = sample.run({"data": {"widths": [2], "leaf": "flaky"}})
     assert execution.status == "SUCCEEDED", execution.cause
     assert (len(execution.output["tries"]), execution.output["tried"]) == (2, 2)
 
 
-def test_a_step_that_fails_for_good_stops_the_run(trial: Machine) -> None:
+def test_a_step_that_fails_for_good_stops_the_run(sample: Machine) -> None:
     """The execution fails with the error of a step in a child; nothing that waited runs, and the hook runs once."""
-    execution = trial.run({"data": {"widths": [2, 3], "leaf": "one_breaks", "wait": 4}})
+    execution = sample.run({"data": {"widths": [2, 3], "leaf": "one_breaks", "wait": 4}})
     assert (execution.status, execution.error) == ("FAILED", "BrokenError")
     assert json.loads(str(execution.cause))["errorMessage"].startswith("number 0 is broken (action one_breaks, step ")
-    state = trial.state(execution.arn)
+    state = sample.state(execution.arn)
     assert "tooLate" not in state
     assert state["errorHooks"] == 1
     assert state["error"] == {"name": "BrokenError", "message": "number 0 is broken", "action": "one_breaks"}
 
 
-def test_a_completion_hook_that_raises_does_not_fail_the_run(trial: Machine) -> None:
+def test_a_completion_hook_that_raises_does_not_fail_the_run(sample: Machine) -> None:
     """The run succeeds without output, and its state is deleted."""
-    execution = trial.run({"data": {"widths": [1], "leaf": "count"}, "headers": {"hook": "raises"}})
+    execution = sample.run({"data": {"widths": [1], "leaf": "count"}, "headers": {"hook": "raises"}})
     assert (execution.status, execution.output) == ("SUCCEEDED", None)
-    assert trial.stack.items(execution.arn) == []
+    assert sample.stack.items(execution.arn) == []

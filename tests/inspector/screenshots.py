@@ -17,7 +17,7 @@ from PIL import Image
 
 from infra.local import LocalStack
 from runstore_inspector import StartedPage
-from tests.inspector import scene
+from tests.inspector import sample_runs
 from tests.inspector.browser import chromium, executable
 from tests.inspector.pages import run_path
 
@@ -30,20 +30,20 @@ PHONE: Final = {"width": 390, "height": 844}
 COLOURS: Final = 128  # a page has few: a palette makes its picture a quarter as large
 
 
-class Scene:
+class SampleRuns:
     """Runs as a user would have them: one in motion, one that failed, some that are done."""
 
     def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
-        machine = scene.deploy(stack)
+        machine = sample_runs.deploy(stack)
         orders = {"customer": {"id": "c-1815"}, "line_items": [{"id": f"item-{n}"} for n in range(1, 7)]}
         for number in (1040, 1041):
             stack.wait(self._start("OrderFanout", f"order-{number}", orders | {"delaySeconds": 1}))
-        self.failed = scene.start(stack, machine, "order-1043", {"items": [], "card": "declined"})
+        self.failed = sample_runs.start(stack, machine, "order-1043", {"items": [], "card": "declined"})
         stack.wait(self.failed)
         stack.wait(self._start("SendEmailWorkflow", "mail-312", {"data": orders, "headers": {}}))
         items = [{"id": f"item-{n}", "seconds": 0.4 + n % 3 * 0.5, "flaky": n == 2} for n in range(1, 7)]
-        self.running = scene.start(stack, machine, "order-1044", {"items": items, "card": "4242"})
+        self.running = sample_runs.start(stack, machine, "order-1044", {"items": items, "card": "4242"})
 
     def _start(self, machine: str, name: str, document: Any) -> str:
         started = self.stack.client("stepfunctions").start_execution(
@@ -73,7 +73,7 @@ def compact(picture: bytes) -> bytes:
 def main(folder: Path | None) -> None:
     """Take the pictures."""
     with LocalStack.start() as stack:
-        runs = Scene(stack)
+        runs = SampleRuns(stack)
         environment = {**stack.environment(), "RUNSTORE_TABLE": stack.table_name}
         with StartedPage([] if folder is None else ["--allow-writes"], environment) as page:
             url = page.url.rstrip("/")
@@ -83,7 +83,7 @@ def main(folder: Path | None) -> None:
                 everything(url, runs, folder)
 
 
-def for_readme(url: str, runs: Scene) -> None:
+def for_readme(url: str, runs: SampleRuns) -> None:
     """Take the README's two pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with chromium(color_scheme="light", viewport=WIDE, device_scale_factor=1.5) as context:
@@ -99,7 +99,7 @@ def for_readme(url: str, runs: Scene) -> None:
         (IMAGES / "inspector-failure.png").write_bytes(compact(tab.screenshot()))
 
 
-def everything(url: str, runs: Scene, folder: Path) -> None:
+def everything(url: str, runs: SampleRuns, folder: Path) -> None:
     """Take every page in both themes, wide and on a phone."""
     folder.mkdir(parents=True, exist_ok=True)
     for scheme in ("light", "dark"):

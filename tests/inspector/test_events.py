@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.inspector import scene
+from tests.inspector import sample_runs
 from tests.inspector.browser import chromium, executable
 from tests.inspector.pages import run_path, started
 
@@ -24,7 +24,7 @@ SECONDS = 120
 @pytest.fixture(scope="session")
 def machine(stack: LocalStack) -> str:
     """The fulfilment workflow's state machine."""
-    return scene.deploy(stack)
+    return sample_runs.deploy(stack)
 
 
 def until_it_waits(cli: Cli, name: str) -> Any:
@@ -41,7 +41,7 @@ def until_it_waits(cli: Cli, name: str) -> Any:
 
 def test_what_a_run_waits_for_is_shown_without_its_secrets(stack: LocalStack, stack_cli: Cli, machine: str) -> None:
     """The command names the wait and its end; neither it nor the page ever shows the run's secret or a token."""
-    run_id = scene.start(stack, machine, "shown-wait", {"items": [], "card": "4242"})
+    run_id = sample_runs.start(stack, machine, "shown-wait", {"items": [], "card": "4242"})
     shown = until_it_waits(stack_cli, "shown-wait")
     assert [(wait["action"], wait["onTimeout"]) for wait in shown["waits"]] == [("approve", "escalate")]
     (record,) = [item for item in stack.items(run_id) if item["key"]["S"] == "\x1drun"]
@@ -65,7 +65,7 @@ def test_what_a_run_waits_for_is_shown_without_its_secrets(stack: LocalStack, st
 @pytest.mark.skipif(executable() is None, reason="the page is tested in Chromium, and there is none here")
 def test_an_event_is_sent_from_the_page(stack: LocalStack, stack_cli: Cli, machine: str) -> None:
     """The wait offers it, a question comes first, and the workflow goes on to its end."""
-    run_id = scene.start(stack, machine, "sent-from-page", {"items": [{"id": "a"}], "card": "4242"})
+    run_id = sample_runs.start(stack, machine, "sent-from-page", {"items": [{"id": "a"}], "card": "4242"})
     until_it_waits(stack_cli, "sent-from-page")
     with started({**os.environ, **stack_cli.environment}, "--allow-writes") as page, chromium() as browser:
         tab = browser.pages[0]

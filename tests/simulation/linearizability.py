@@ -33,7 +33,7 @@ class Call:
     label: str = ""
 
 
-def linearizable(calls: Sequence[Call]) -> bool:  # noqa: C901 one search, whose state all of it reads
+def is_linearizable(calls: Sequence[Call]) -> bool:  # noqa: C901 one search, whose state all of it reads
     """Return whether some order explains every answer."""
     calls = sorted(calls, key=lambda call: call.invoked)
     binding = [i for i, call in enumerate(calls) if not call.optional]

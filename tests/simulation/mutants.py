@@ -132,7 +132,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-def hunt(name: str) -> int:
+def search(name: str) -> int:
     """Look for a break until it is found; return 1 for found."""
     mutant = MUTANTS[name]
     sys.meta_path.insert(0, _Finder(mutant))
@@ -165,4 +165,4 @@ def hunt(name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(hunt(sys.argv[1]))
+    sys.exit(search(sys.argv[1]))

@@ -12,7 +12,7 @@ from tests.simulation.scheduler import Conditions
 _SEGMENT_BYTES = (1, 50, 60, 80)  # from one to three elements, or tokens, in a segment
 
 
-class Author:
+class ProgramGenerator:
     """Writes programs. What a token stands for stays the same through all of them."""
 
     def __init__(self, rng: random.Random, *, keys: int, resets: bool) -> None:
@@ -91,26 +91,26 @@ def _conditions(rng: random.Random, *, faulty: bool = True) -> Conditions:
     )
 
 
-def _programs(author: Author, clients: int, longest: int) -> tuple[tuple[Op, ...], ...]:
-    return tuple(author.program(longest) for _ in range(clients))
+def _programs(generator: ProgramGenerator, clients: int, longest: int) -> tuple[tuple[Op, ...], ...]:
+    return tuple(generator.program(longest) for _ in range(clients))
 
 
 def mixed(rng: random.Random) -> Scenario:
     """Everything but the end of the run."""
-    author = Author(rng, keys=rng.choice([1, 1, 1, 2]), resets=rng.random() < 0.6)
+    generator = ProgramGenerator(rng, keys=rng.choice([1, 1, 1, 2]), resets=rng.random() < 0.6)
     clients, conditions = rng.randrange(2, 4), _conditions(rng)
-    before = (Phase(tuple(author.warm_up() for _ in range(clients))),) if rng.random() < 0.5 else ()
-    return Scenario((*before, Phase(_programs(author, clients, 5))), conditions)
+    before = (Phase(tuple(generator.warm_up() for _ in range(clients))),) if rng.random() < 0.5 else ()
+    return Scenario((*before, Phase(_programs(generator, clients, 5))), conditions)
 
 
 def expiring(rng: random.Random) -> Scenario:
     """Time goes by until items expire, while clients remember and DynamoDB deletes what has expired."""
-    author = Author(rng, keys=1, resets=rng.random() < 0.5)
+    generator = ProgramGenerator(rng, keys=1, resets=rng.random() < 0.5)
     clients, conditions = rng.randrange(1, 3), _conditions(rng)
-    phases = [Phase(_programs(author, clients, 6))]
+    phases = [Phase(_programs(generator, clients, 6))]
     for _ in range(rng.randrange(1, 4)):
         sweep = (Op(SWEEP),) if rng.random() < 0.5 else ()
-        phases.append(Phase((*_programs(author, clients, 4), sweep), days=rng.choice([0.4, 0.6, 1.2])))
+        phases.append(Phase((*_programs(generator, clients, 4), sweep), days=rng.choice([0.4, 0.6, 1.2])))
     return Scenario(tuple(phases), conditions)
 
 
@@ -123,13 +123,13 @@ def lingering(rng: random.Random) -> Scenario:
 
 def completing(rng: random.Random) -> Scenario:
     """The run is completed in the middle of everything: later operations end, another completion leaves nothing."""
-    author, clients = Author(rng, keys=rng.randrange(1, 3), resets=True), rng.randrange(2, 4)
-    first = list(_programs(author, clients, 5))
+    generator, clients = ProgramGenerator(rng, keys=rng.randrange(1, 3), resets=True), rng.randrange(2, 4)
+    first = list(_programs(generator, clients, 5))
     for _ in range(rng.randrange(1, 3)):
         program = rng.randrange(clients)
         place = rng.randrange(len(first[program]) + 1)
         first[program] = (*first[program][:place], Op(COMPLETE), *first[program][place:])
-    stragglers = _programs(author, clients, 3)
+    stragglers = _programs(generator, clients, 3)
     return Scenario(
-        (Phase(tuple(first)), Phase(stragglers), Phase(_programs(author, clients, 4), clean=True)), _conditions(rng)
+        (Phase(tuple(first)), Phase(stragglers), Phase(_programs(generator, clients, 4), clean=True)), _conditions(rng)
     )

@@ -7,7 +7,7 @@ from itertools import chain
 from typing_extensions import override
 
 from tests.simulation.decisions import Decisions
-from tests.simulation.linearizability import Call, linearizable
+from tests.simulation.linearizability import Call, is_linearizable
 from tests.simulation.operations import COMPLETE, KEYS, SNAPSHOT, SWEEP, Op, fits_head, parts_of, perform, steps
 from tests.simulation.scheduler import DAY, RUN, Conditions, NeverEndsError, Record, World
 from tests.simulation.specification import Step
@@ -122,7 +122,7 @@ def _judge(world: World, scenario: Scenario, expiries: list[Call]) -> None:
         with world.patched():
             calls = list(chain.from_iterable(_calls(record, records, key, world.conditions) for record in records))
         calls += expiries
-        if not linearizable(calls):
+        if not is_linearizable(calls):
             shown = "\n".join(f"  {call.invoked} to {call.returned}: {call.label} = {call.result!r}" for call in calls)
             raise _Fault(f"the history of key {key!r} cannot be explained:\n{shown}")
 

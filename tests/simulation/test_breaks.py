@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 )
 def test_a_break_is_found(name: str) -> None:
     """A store that is broken on purpose gives a history that cannot be explained, and it is shown."""
-    hunt = subprocess.run(
+    search = subprocess.run(
         [sys.executable, "-m", "tests.simulation.mutants", name],
         cwd=ROOT,
         env={"PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}", "AWS_EC2_METADATA_DISABLED": "true"},
@@ -26,6 +26,6 @@ def test_a_break_is_found(name: str) -> None:
         text=True,
         check=False,
     )
-    assert hunt.returncode == 1, hunt.stdout + hunt.stderr
-    assert "found after" in hunt.stdout, hunt.stdout + hunt.stderr
+    assert search.returncode == 1, search.stdout + search.stderr
+    assert "found after" in search.stdout, search.stdout + search.stderr
     proofs.record(deliberate_breaks_found=1)

@@ -7,7 +7,7 @@ from tests.simulation import scenario as scenario_module
 from tests.simulation.cases import small
 from tests.simulation.decisions import Decisions
 from tests.simulation.exploration import shortest
-from tests.simulation.linearizability import Call, linearizable
+from tests.simulation.linearizability import Call, is_linearizable
 from tests.simulation.operations import Op
 from tests.simulation.scenario import Outcome, Phase, Scenario
 from tests.simulation.specification import MISMATCH, Step
@@ -100,13 +100,13 @@ NOT_EXPLAINED: dict[str, list[Call]] = {
 @pytest.mark.parametrize("name", EXPLAINED)
 def test_accepts_what_some_order_explains(name: str) -> None:
     """A history that some order of its operations explains is accepted."""
-    assert linearizable(EXPLAINED[name])
+    assert is_linearizable(EXPLAINED[name])
 
 
 @pytest.mark.parametrize("name", NOT_EXPLAINED)
 def test_refuses_what_no_order_explains(name: str) -> None:
     """A history that no order of its operations explains is refused."""
-    assert not linearizable(NOT_EXPLAINED[name])
+    assert not is_linearizable(NOT_EXPLAINED[name])
 
 
 def test_a_failure_is_shown_without_what_it_does_not_need(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from tests.workflow.asking import Asking
 from tests.workflow.driver import Machine
 from tests.workflow.flaky import Flaky
+from tests.workflow.waiting import Waiting
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 @pytest.fixture
-def asking(monkeypatch: pytest.MonkeyPatch) -> Machine:
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Machine:
     """The workflow that waits for events, deployed."""
-    monkeypatch.setattr(Asking, "tokens", [])
-    monkeypatch.setattr(Asking, "fails", 0)
-    return Machine(Asking, monkeypatch)
+    monkeypatch.setattr(Waiting, "tokens", [])
+    monkeypatch.setattr(Waiting, "fails", 0)
+    return Machine(Waiting, monkeypatch)

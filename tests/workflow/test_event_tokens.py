@@ -25,7 +25,7 @@ from runstore.workflow import (
     Workflow,
     send_event,
 )
-from tests.workflow.asking import Asking, begin
+from tests.workflow.waiting import Waiting, begin
 
 if TYPE_CHECKING:
     from tests.workflow.driver import Machine
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     "change", ["cut", "altered", "other run", "other wait", "no text", "not base64", "padding", ""]
 )
-def test_an_altered_token_is_refused(change: str, asking: Machine) -> None:
+def test_an_altered_token_is_refused(change: str, waiting: Machine) -> None:
     """Whatever is done to a token: a clear error, and no event."""
-    execution = begin(asking, waits=2)
-    token, other = Asking.tokens
-    begin(asking)
+    execution = begin(waiting, waits=2)
+    token, other = Waiting.tokens
+    begin(waiting)
     name, _, proof = token.partition(".")
     altered: Any = {
         "cut": token[:-1],
         "altered": f"{name}.{'A' if proof[0] != 'A' else 'B'}{proof[1:]}",
-        "other run": f"{Asking.tokens[-1].partition('.')[0]}.{proof}",
+        "other run": f"{Waiting.tokens[-1].partition('.')[0]}.{proof}",
         "other wait": f"{other.partition('.')[0]}.{proof}",
         "no text": 5,
         "not base64": "ä" + token,
@@ -51,19 +51,19 @@ def test_an_altered_token_is_refused(change: str, asking: Machine) -> None:
         "": "",
     }[change]
     with pytest.raises(InvalidEventTokenError, match="token must be"):
-        asking.send(altered)
-    assert not [key for key in asking.items(execution) if key.endswith("event")]
+        waiting.send(altered)
+    assert not [key for key in waiting.items(execution) if key.endswith("event")]
 
 
 @pytest.mark.parametrize(
     ("body", "error"), [({1, 2}, InvalidValueError), (object(), InvalidValueError), ("x" * 65_536, ValueTooLargeError)]
 )
-def test_a_body_is_json_of_limited_size(body: Any, error: type[Exception], asking: Machine) -> None:
+def test_a_body_is_json_of_limited_size(body: Any, error: type[Exception], waiting: Machine) -> None:
     """What is not JSON, or too large, is refused before anything is written."""
-    execution = begin(asking)
+    execution = begin(waiting)
     with pytest.raises(error, match="body"):
-        send_event(Asking.tokens[0], body, table_name="table", client=asking.client, stepfunctions=asking.service)
-    assert not [key for key in asking.items(execution) if key.endswith("event")]
+        send_event(Waiting.tokens[0], body, table_name="table", client=waiting.client, stepfunctions=waiting.service)
+    assert not [key for key in waiting.items(execution) if key.endswith("event")]
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ def test_a_hook_waits_for_nothing_and_joins_nothing() -> None:
     ]  # fmt: skip
 
 
-def test_a_missing_permission_is_said(asking: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_permission_is_said(waiting: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may not wake a branch hears what is missing; the event is recorded all the same."""
-    begin(asking)
+    begin(waiting)
 
     def denied(**_: object) -> None:
         message = "is not authorized to perform: states:SendTaskSuccess"
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "SendTaskSuccess")
 
-    monkeypatch.setattr(asking.service, "send_task_success", denied)
+    monkeypatch.setattr(waiting.service, "send_task_success", denied)
     with pytest.raises(ConfigurationError, match="states:SendTaskSuccess"):
-        asking.send(Asking.tokens[0])
+        waiting.send(Waiting.tokens[0])

@@ -19,82 +19,82 @@ from runstore.workflow import (
     StepApi,
     Workflow,
 )
-from tests.workflow.asking import Asking, begin, listening
 from tests.workflow.driver import BEGAN, Machine
 from tests.workflow.flaky import action_of
+from tests.workflow.waiting import Waiting, begin, listening
 
 DAY = 86_400
 
 
-def test_an_event_resumes_the_branch_at_once(asking: Machine) -> None:
+def test_an_event_resumes_the_branch_at_once(waiting: Machine) -> None:
     """The branch waits, costs nothing, and runs the action with payload and event; the first event counts."""
-    execution = begin(asking)
-    assert listening(asking) == 1
-    [token] = Asking.tokens
-    assert len(next(iter(asking.service.waits))) == 2_048
-    assert asking.send(token, {"ok": True}) == {"runId": execution.arn, "accepted": True}
-    assert asking.send(token, {"ok": False}) == {"runId": execution.arn, "accepted": False}
-    asking.loop.run()
+    execution = begin(waiting)
+    assert listening(waiting) == 1
+    [token] = Waiting.tokens
+    assert len(next(iter(waiting.service.waits))) == 2_048
+    assert waiting.send(token, {"ok": True}) == {"runId": execution.arn, "accepted": True}
+    assert waiting.send(token, {"ok": False}) == {"runId": execution.arn, "accepted": False}
+    waiting.loop.run()
     assert execution.output == {"answers": [{"payload": {"n": 0}, "event": {"ok": True}}]}
-    assert asking.loop.now - BEGAN < 61
+    assert waiting.loop.now - BEGAN < 61
     with pytest.raises(InvalidEventTokenError, match="its run is over"):
-        asking.send(token)
+        waiting.send(token)
 
 
-def test_a_token_is_fit_for_a_url_and_the_same_in_each_attempt(asking: Machine) -> None:
+def test_a_token_is_fit_for_a_url_and_the_same_in_each_attempt(waiting: Machine) -> None:
     """Attempts of one step get the same tokens, waits of one step different ones, and other runs others."""
-    Asking.fails = 2
-    begin(asking, waits=3)
-    assert Asking.tokens[:3] == Asking.tokens[3:6] == Asking.tokens[6:]
-    assert len(set(Asking.tokens)) == 3
-    begin(asking)
-    assert len(set(Asking.tokens)) == 4
-    for token in Asking.tokens:
+    Waiting.fails = 2
+    begin(waiting, waits=3)
+    assert Waiting.tokens[:3] == Waiting.tokens[3:6] == Waiting.tokens[6:]
+    assert len(set(Waiting.tokens)) == 3
+    begin(waiting)
+    assert len(set(Waiting.tokens)) == 4
+    for token in Waiting.tokens:
         assert all(character.isalnum() or character in "-_." for character in token)
         assert len(token.partition(".")[2]) >= 22  # 128 bits and more
 
 
-def test_an_event_that_comes_before_the_wait_is_kept(asking: Machine) -> None:
+def test_an_event_that_comes_before_the_wait_is_kept(waiting: Machine) -> None:
     """Sent while the asking step is still going to fail and be tried again: the wait ends as soon as it begins."""
-    Asking.fails = 1
-    execution = begin(asking, until=0.5)
-    assert asking.send(Asking.tokens[0], 1)["accepted"]
-    asking.loop.run()
+    Waiting.fails = 1
+    execution = begin(waiting, until=0.5)
+    assert waiting.send(Waiting.tokens[0], 1)["accepted"]
+    waiting.loop.run()
     assert execution.output == {"answers": [{"payload": {"n": 0}, "event": 1}]}
-    assert asking.loop.now - BEGAN < 10
+    assert waiting.loop.now - BEGAN < 10
 
 
-def test_an_event_between_registration_and_answer_is_not_lost(asking: Machine) -> None:
+def test_an_event_between_registration_and_answer_is_not_lost(waiting: Machine) -> None:
     """At whichever moment around the registration the event comes, the branch goes on at once."""
     for moment in range(12):
-        Asking.tokens.clear()
+        Waiting.tokens.clear()
         seen: list[str] = []
 
         def inject(event: dict[str, Any], seen: list[str] = seen, moment: int = moment) -> None:
             seen.append(event["do"])
-            if len(seen) == moment and Asking.tokens:
-                asking.send(Asking.tokens[0], moment)
+            if len(seen) == moment and Waiting.tokens:
+                waiting.send(Waiting.tokens[0], moment)
 
-        asking.inject = inject
-        before = asking.loop.now
-        execution = asking.service.start({"data": {}})
-        asking.loop.run(until=before + 30)
+        waiting.inject = inject
+        before = waiting.loop.now
+        execution = waiting.service.start({"data": {}})
+        waiting.loop.run(until=before + 30)
         if execution.status == "RUNNING":
-            asking.send(Asking.tokens[0], moment)
-            asking.loop.run()
+            waiting.send(Waiting.tokens[0], moment)
+            waiting.loop.run()
         assert len(execution.output["answers"]) == 1, moment
-        assert asking.loop.now - before < 60
+        assert waiting.loop.now - before < 60
 
 
-def test_a_timeout_runs_its_step_or_fails(asking: Machine) -> None:
+def test_a_timeout_runs_its_step_or_fails(waiting: Machine) -> None:
     """After the deadline `on_timeout` runs with the payload; without one the action has failed, and is handled."""
-    execution = begin(asking, until=0, timeout="1 hour", on_timeout="later")
-    asking.loop.run()
+    execution = begin(waiting, until=0, timeout="1 hour", on_timeout="later")
+    waiting.loop.run()
     assert execution.output == {"late": [{"payload": {"n": 0}}]}
-    assert 3_600 <= asking.loop.now - BEGAN < 3_605
-    asking.loop.now = BEGAN
-    execution = begin(asking, until=0, timeout=60)
-    asking.loop.run()
+    assert 3_600 <= waiting.loop.now - BEGAN < 3_605
+    waiting.loop.now = BEGAN
+    execution = begin(waiting, until=0, timeout=60)
+    waiting.loop.run()
     [failure] = execution.output["failures"]
     assert failure["error"]["name"] == "EventTimeoutError"
     assert (failure["action"], failure["attempts"], failure["data"]) == ("answer", 0, {"payload": {"n": 0}})
@@ -117,84 +117,84 @@ def test_a_timeout_that_nothing_handles_fails_the_run(monkeypatch: pytest.Monkey
     assert (error.name, error.action, error.attempts) == ("EventTimeoutError", "answer", 0)
 
 
-def test_an_event_after_the_deadline_is_refused(asking: Machine) -> None:
+def test_an_event_after_the_deadline_is_refused(waiting: Machine) -> None:
     """The deadline is the record's, whether or not the branch has noticed it."""
-    begin(asking, timeout="1 hour", on_timeout="later", others=1)
-    asking.loop.now = BEGAN + 3_700
+    begin(waiting, timeout="1 hour", on_timeout="later", others=1)
+    waiting.loop.now = BEGAN + 3_700
     with pytest.raises(InvalidEventTokenError, match="has not timed out"):
-        asking.send(Asking.tokens[0])
+        waiting.send(Waiting.tokens[0])
 
 
-def test_an_event_whose_waking_was_lost_is_found_at_the_deadline(asking: Machine) -> None:
+def test_an_event_whose_waking_was_lost_is_found_at_the_deadline(waiting: Machine) -> None:
     """A sender that dies between writing the event and waking the branch strands nothing."""
-    execution = begin(asking, timeout="2 hours")
-    waits = dict(asking.service.waits)
-    asking.service.waits.clear()  # nobody can be woken
-    assert asking.send(Asking.tokens[0], "late but there")["accepted"]
-    asking.service.waits.update(waits)
-    asking.loop.run()
+    execution = begin(waiting, timeout="2 hours")
+    waits = dict(waiting.service.waits)
+    waiting.service.waits.clear()  # nobody can be woken
+    assert waiting.send(Waiting.tokens[0], "late but there")["accepted"]
+    waiting.service.waits.update(waits)
+    waiting.loop.run()
     assert execution.output["answers"][0]["event"] == "late but there"
-    assert asking.loop.now - BEGAN < 7_210
+    assert waiting.loop.now - BEGAN < 7_210
 
 
 def test_repeating_a_send_whose_waking_failed_wakes_the_branch(
-    asking: Machine, monkeypatch: pytest.MonkeyPatch
+    waiting: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A throttled Step Functions is an error that can be repeated; the event is recorded once."""
-    execution = begin(asking)
+    execution = begin(waiting)
 
     def throttled(**_: object) -> None:
         raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "SendTaskSuccess")
 
     with monkeypatch.context() as patch:
-        patch.setattr(asking.service, "send_task_success", throttled)
+        patch.setattr(waiting.service, "send_task_success", throttled)
         with pytest.raises(ThrottledError) as raised:
-            asking.send(Asking.tokens[0], 1)
+            waiting.send(Waiting.tokens[0], 1)
     assert raised.value.may_have_happened
-    assert listening(asking) == 1
-    asking.send(Asking.tokens[0], 2)
-    asking.loop.run(until=BEGAN + 120)
+    assert listening(waiting) == 1
+    waiting.send(Waiting.tokens[0], 2)
+    waiting.loop.run(until=BEGAN + 120)
     assert execution.output["answers"] == [{"payload": {"n": 0}, "event": 1}]
 
 
 @pytest.mark.parametrize("sent", ["before the redrive", "after the redrive", "never"])
-def test_a_redrive_keeps_deadline_and_events(sent: str, asking: Machine) -> None:
+def test_a_redrive_keeps_deadline_and_events(sent: str, waiting: Machine) -> None:
     """A run that fails while a branch waits is redriven: the old deadline holds, and an event sent meanwhile counts."""
-    execution = begin(asking, timeout="1 day", on_timeout="later", others=1)
-    asking.store(execution).set("breaks", 1)
-    asking.loop.run(until=BEGAN + 4_000)
+    execution = begin(waiting, timeout="1 day", on_timeout="later", others=1)
+    waiting.store(execution).set("breaks", 1)
+    waiting.loop.run(until=BEGAN + 4_000)
     assert execution.status == "FAILED"
-    asking.store(execution).delete("breaks")
-    token = Asking.tokens[0]
+    waiting.store(execution).delete("breaks")
+    token = Waiting.tokens[0]
     if sent == "before the redrive":
-        assert asking.send(token, 1)["accepted"]
-    asking.loop.now = BEGAN + 40_000
+        assert waiting.send(token, 1)["accepted"]
+    waiting.loop.now = BEGAN + 40_000
     execution.redrive()
     if sent == "after the redrive":
-        asking.loop.run(until=BEGAN + 41_000)
-        assert asking.send(token, 1)["accepted"]
-    asking.loop.run()
+        waiting.loop.run(until=BEGAN + 41_000)
+        assert waiting.send(token, 1)["accepted"]
+    waiting.loop.run()
     assert execution.status == "SUCCEEDED", execution.cause
     if sent == "never":
         assert execution.output == {"late": [{"payload": {"n": 0}}]}
-        assert DAY <= asking.loop.now - BEGAN < DAY + 10
+        assert DAY <= waiting.loop.now - BEGAN < DAY + 10
     else:
         assert execution.output == {"answers": [{"payload": {"n": 0}, "event": 1}]}
-        assert asking.loop.now - BEGAN < 45_000
+        assert waiting.loop.now - BEGAN < 45_000
 
 
-def test_a_stopped_wait_keeps_its_deadline(asking: Machine) -> None:
+def test_a_stopped_wait_keeps_its_deadline(waiting: Machine) -> None:
     """A redrive enters the state that waits again, with the time-out that it had: the record's deadline holds."""
-    execution = begin(asking, timeout="1 day", on_timeout="later")
+    execution = begin(waiting, timeout="1 day", on_timeout="later")
     execution.stop()
-    asking.loop.run()
-    asking.loop.now = BEGAN + 40_000
-    asking.redrive(execution)
+    waiting.loop.run()
+    waiting.loop.now = BEGAN + 40_000
+    waiting.redrive(execution)
     assert execution.output == {"late": [{"payload": {"n": 0}}]}
-    assert DAY <= asking.loop.now - BEGAN < DAY + 10
+    assert DAY <= waiting.loop.now - BEGAN < DAY + 10
 
 
-def test_every_registered_task_is_woken(asking: Machine) -> None:
+def test_every_registered_task_is_woken(waiting: Machine) -> None:
     """A registration whose answer was lost is repeated with another task token; a duplicated child has its own."""
     lost: list[str] = []
 
@@ -204,41 +204,43 @@ def test_every_registered_task_is_woken(asking: Machine) -> None:
             return lost[-1]
         return None
 
-    asking.inject = inject
-    execution = begin(asking, waits=2)
-    child = next(event["input"] for event in asking.invocations if event["do"] == "begin" and "child" in event["input"])
-    twin = asking.service.start(child, name="runstore-child-twin")
-    asking.loop.run(until=BEGAN + 120)
-    assert listening(asking) == 4
-    for token in Asking.tokens:
-        assert asking.send(token, token[-3:])["accepted"]
-    asking.loop.run(until=BEGAN + 180)
+    waiting.inject = inject
+    execution = begin(waiting, waits=2)
+    child = next(
+        event["input"] for event in waiting.invocations if event["do"] == "begin" and "child" in event["input"]
+    )
+    twin = waiting.service.start(child, name="runstore-child-twin")
+    waiting.loop.run(until=BEGAN + 120)
+    assert listening(waiting) == 4
+    for token in Waiting.tokens:
+        assert waiting.send(token, token[-3:])["accepted"]
+    waiting.loop.run(until=BEGAN + 180)
     assert (execution.status, twin.status) == ("SUCCEEDED", "SUCCEEDED")
-    assert listening(asking) == 0
+    assert listening(waiting) == 0
     assert sorted(answer["payload"]["n"] for answer in execution.output["answers"]) == [0, 1]
 
 
-def test_a_wait_whose_state_cannot_be_entered_is_tried_again_and_then_fails(asking: Machine) -> None:
+def test_a_wait_whose_state_cannot_be_entered_is_tried_again_and_then_fails(waiting: Machine) -> None:
     """A function that cannot register is an attempt that failed; in the end the action has failed."""
-    asking.inject = lambda event: "Runtime.ExitError" if event["do"] == "listen" else None
-    execution = begin(asking, until=600)
+    waiting.inject = lambda event: "Runtime.ExitError" if event["do"] == "listen" else None
+    execution = begin(waiting, until=600)
     assert execution.output["failures"][0]["error"]["name"] == "StepCrashedError"
 
 
 @pytest.mark.parametrize("waits", [90, pytest.param(1_000, marks=pytest.mark.prove)])
-def test_many_waits_at_once_keep_the_bounds(waits: int, asking: Machine) -> None:
+def test_many_waits_at_once_keep_the_bounds(waits: int, waiting: Machine) -> None:
     """They wait side by side with task tokens of 2,048 characters, and each gets its own event."""
-    execution = begin(asking, waits=waits)
-    assert listening(asking) == waits
-    for number, token in enumerate(Asking.tokens):
-        assert asking.send(token, number)["accepted"]
-    asking.loop.run()
+    execution = begin(waiting, waits=waits)
+    assert listening(waiting) == waits
+    for number, token in enumerate(Waiting.tokens):
+        assert waiting.send(token, number)["accepted"]
+    waiting.loop.run()
     assert sorted(answer["event"] for answer in execution.output["answers"]) == list(range(waits))
-    assert max(one.history for one in asking.service.executions) <= 12_000
-    assert max(one.largest_state for one in asking.service.executions) <= 200_000
+    assert max(one.history for one in waiting.service.executions) <= 12_000
+    assert max(one.largest_state for one in waiting.service.executions) <= 200_000
 
 
-def test_only_the_step_knows_its_wait(asking: Machine) -> None:
+def test_only_the_step_knows_its_wait(waiting: Machine) -> None:
     """The attempt that runs after the event is repeated like any other, with the same event."""
     failures: list[str] = []
 
@@ -248,8 +250,8 @@ def test_only_the_step_knows_its_wait(asking: Machine) -> None:
             return failures[-1]
         return None
 
-    execution = begin(asking)
-    asking.inject = inject
-    asking.send(Asking.tokens[0], json.loads("[1]"))
-    asking.loop.run()
+    execution = begin(waiting)
+    waiting.inject = inject
+    waiting.send(Waiting.tokens[0], json.loads("[1]"))
+    waiting.loop.run()
     assert execution.output == {"answers": [{"payload": {"n": 0}, "event": [1]}]}

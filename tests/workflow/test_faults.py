@@ -18,7 +18,7 @@ from runstore.testing import run_workflow
 from tests.simulation.client import NetworkError
 from tests.workflow.driver import Machine, OneAtATime
 from tests.workflow.flaky import Flaky
-from tests.workflow.forest import EVENT, Forest, run_with_events, tree
+from tests.workflow.random_trees import EVENT, RandomTree, random_tree, run_with_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,33 +69,33 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @cache
-def grove() -> tuple[dict[str, Any], Any]:
+def expected_run() -> tuple[dict[str, Any], Any]:
     """Return a tree that has everything, and what comes of it."""
     for seed in range(1_000):
-        data = tree(random.Random(seed), 2)
+        data = random_tree(random.Random(seed), 2)
         hows = [child["how"] for child in data["children"]]
         if data["join"] and {"rescued", "event", "failure"} <= set(hows):
-            return data, run_workflow(Forest, data, events={"woken": EVENT}).output
+            return data, run_workflow(RandomTree, data, events={"woken": EVENT}).output
     raise AssertionError
 
 
 def run(monkeypatch: pytest.MonkeyPatch, number: int, fault: Fault) -> tuple[Any, int]:
-    """Run the grove with a fault; return the execution, and how many requests it took."""
-    machine = Machine(Forest, monkeypatch, network=Faulty)
+    """Run the workflow with a fault; return the execution, and how many requests it took."""
+    machine = Machine(RandomTree, monkeypatch, network=Faulty)
     network: Any = machine.network
     network.number, network.fault = number, fault
-    execution = run_with_events(machine, grove()[0], monkeypatch)
+    execution = run_with_events(machine, expected_run()[0], monkeypatch)
     return execution, network.count
 
 
 def check(monkeypatch: pytest.MonkeyPatch, fault: Fault, first: int, step: int) -> None:
     """Have every request meet a fault, or one of `step`, from the `first` on."""
     execution, count = run(monkeypatch, 0, fault)
-    assert execution.output == grove()[1]
+    assert execution.output == expected_run()[1]
     assert count > 100
     for number in range(first, count + 1, step):
         execution, _ = run(monkeypatch, number, fault)
-        assert (execution.status, execution.output) == ("SUCCEEDED", grove()[1]), (number, execution.cause)
+        assert (execution.status, execution.output) == ("SUCCEEDED", expected_run()[1]), (number, execution.cause)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -12,7 +12,7 @@ import pytest
 from runstore import clock
 from runstore.testing import run_workflow
 from tests.workflow.driver import BEGAN, Machine
-from tests.workflow.forest import EVENT, Forest, tree
+from tests.workflow.random_trees import EVENT, RandomTree, random_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,19 +24,19 @@ _LOST = ["+States.Timeout", "+Lambda.ServiceException", "+Lambda.Unknown", "Lamb
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing waits, and nobody reads what is logged."""
     monkeypatch.setattr(clock, "sleep", lambda _: None)
-    monkeypatch.setattr(Forest, "tokens", [])
+    monkeypatch.setattr(RandomTree, "tokens", [])
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
 
 
-class Trial:
+class DisturbedRun:
     """One disturbed run."""
 
     def __init__(self, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rng = random.Random(seed)
-        self.data = tree(self.rng, 3)
-        self.machine = Machine(Forest, monkeypatch)
+        self.data = random_tree(self.rng, 3)
+        self.machine = Machine(RandomTree, monkeypatch)
         self.machine.inject = self.disturb
         self.disturbed: set[str] = set()
         self.sent: set[str] = set()
@@ -59,13 +59,13 @@ class Trial:
     def run(self) -> Any:
         """Run to the end: stop and redrive now and then, and send events at some time after they are asked for."""
         machine = self.machine
-        Forest.tokens.clear()
+        RandomTree.tokens.clear()
         execution = machine.service.start({"data": self.data})
         stops, moment = self.rng.randrange(3), BEGAN
         while execution.status == "RUNNING" and moment < BEGAN + 50_000:
             moment += self.rng.choice([0.1, 1, 5, 30])
             machine.loop.run(until=moment)
-            for token in [token for token in Forest.tokens if token not in self.sent]:
+            for token in [token for token in RandomTree.tokens if token not in self.sent]:
                 if self.rng.random() < 0.3:
                     machine.send(token, EVENT)
                     self.sent.add(token)
@@ -84,9 +84,9 @@ class Trial:
 def search(seeds: range, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compare disturbed runs with undisturbed ones in process."""
     for seed in seeds:
-        trial = Trial(seed, monkeypatch)
-        expected = run_workflow(Forest, trial.data, events={"woken": EVENT})
-        execution = trial.run()
+        disturbed = DisturbedRun(seed, monkeypatch)
+        expected = run_workflow(RandomTree, disturbed.data, events={"woken": EVENT})
+        execution = disturbed.run()
         assert execution.status == "SUCCEEDED", (seed, execution.error, execution.cause)
         assert execution.output == expected.output, seed
 

@@ -12,7 +12,7 @@ from runstore.dynamodb.table import Table
 from runstore.workflow import StepApi, Workflow, step
 from runstore.workflow.view import RunView, StepView, read_steps, read_token
 from tests.workflow.driver import BEGAN, Machine
-from tests.workflow.forest import Forest, tree
+from tests.workflow.random_trees import RandomTree, random_tree
 
 
 class Office(Workflow):
@@ -126,10 +126,10 @@ def test_a_run_without_records_has_no_steps(office: Machine) -> None:
 
 def test_a_walk_finds_every_step_of_a_wide_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """With 90 branches the view has each step that the records have an outcome of, each before its children."""
-    data = tree(random.Random(5), 2)
+    data = random_tree(random.Random(5), 2)
     data["children"] = [{**data, "children": [], "join": None, "how": "plain", "delay": "1 hour"}] * 90
     data["join"] = None
-    machine = Machine(Forest, monkeypatch)
+    machine = Machine(RandomTree, monkeypatch)
     execution = machine.service.start({"data": {**data, "fails": 0}})
     machine.loop.run(until=BEGAN + 60)
     view = look(machine, execution.arn)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EVENT = {"text": "go on"}
 
 
-class Forest(Workflow):
+class RandomTree(Workflow):
     """Runs a tree of nodes. A node counts itself in every scope around it, and a join checks its scope's count."""
 
     tokens: ClassVar[list[str]] = []
@@ -116,7 +116,7 @@ def again(call: Callable[[], Any]) -> Any:
         return call()
 
 
-def tree(rng: random.Random, depth: int, *, width: int = 3) -> dict[str, Any]:
+def random_tree(rng: random.Random, depth: int, *, width: int = 3) -> dict[str, Any]:
     """Return a random tree of nodes in which nothing fails for good."""
     return _node(rng, depth, width, ["all"])[0]
 
@@ -149,15 +149,15 @@ def _node(rng: random.Random, depth: int, width: int, scopes: list[str]) -> tupl
 
 
 def run_with_events(machine: Machine, data: Any, monkeypatch: pytest.MonkeyPatch) -> Execution:
-    """Run a forest to its end, sending an event to each token some seconds after it was given."""
-    monkeypatch.setattr(Forest, "tokens", [])
+    """Run a tree to its end, sending an event to each token some seconds after it was given."""
+    monkeypatch.setattr(RandomTree, "tokens", [])
     execution = machine.service.start({"data": data})
     sent: set[str] = set()
     moment = BEGAN
     while execution.status == "RUNNING" and moment < BEGAN + 20_000:
         moment += 5
         machine.loop.run(until=moment)
-        for token in Forest.tokens:
+        for token in RandomTree.tokens:
             if token not in sent:
                 again(lambda token=token: machine.send(token, EVENT))  # type: ignore[misc]
                 sent.add(token)

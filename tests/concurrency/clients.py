@@ -18,7 +18,7 @@ SEGMENT_BYTES = 400  # a segment holds about ten small elements
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """One operation: when it began and ended (nanoseconds of a clock that all processes share), and its answer."""
 
     op: Op
@@ -39,18 +39,18 @@ def store_of(backend: Backend, table: str, run_id: str) -> RunStore:
     return RunStore(run_id, client=backend.client(max_pool_connections=1), settings=settings)
 
 
-def work(store: RunStore, ops: Sequence[Op], ready: Callable[[], object]) -> list[Seen]:
+def work(store: RunStore, ops: Sequence[Op], ready: Callable[[], object]) -> list[Observed]:
     """Carry operations out one after the other, once everybody is ready."""
     seen = []
     ready()
     for op in ops:
         invoked = time.monotonic_ns()
         result = perform(store, op)
-        seen.append(Seen(op, invoked, time.monotonic_ns(), result))
+        seen.append(Observed(op, invoked, time.monotonic_ns(), result))
     return seen
 
 
-def threads(stores: Sequence[RunStore], programs: Sequence[Sequence[Op]]) -> list[Seen]:
+def threads(stores: Sequence[RunStore], programs: Sequence[Sequence[Op]]) -> list[Observed]:
     """Run one program a thread, all at once."""
     barrier = Barrier(len(programs))
     with ThreadPoolExecutor(len(programs)) as pool:
@@ -58,12 +58,12 @@ def threads(stores: Sequence[RunStore], programs: Sequence[Sequence[Op]]) -> lis
         return [seen for future in running for seen in future.result()]
 
 
-def process(backend: Backend, table: str, run_id: str, programs: Sequence[Sequence[Op]]) -> list[Seen]:
+def process(backend: Backend, table: str, run_id: str, programs: Sequence[Sequence[Op]]) -> list[Observed]:
     """Be one process of several: run programs in threads of it."""
     return threads([store_of(backend, table, run_id) for _ in programs], programs)
 
 
-def faults_of_a_list(seen: Sequence[Seen], elements: Sequence[Any]) -> list[str]:
+def list_violations(seen: Sequence[Observed], elements: Sequence[Any]) -> list[str]:
     """Return what is wrong with a list that was only pushed to, each item once; quick for any number of pushes.
 
     This is all that linearizability asks of such a history: every item once, at the place that its push was told,
@@ -80,7 +80,7 @@ def faults_of_a_list(seen: Sequence[Seen], elements: Sequence[Any]) -> list[str]
     return faults + _against_time(by_place)
 
 
-def faults_of_a_counter(seen: Sequence[Seen], value: Any) -> list[str]:
+def counter_violations(seen: Sequence[Observed], value: Any) -> list[str]:
     """Return what is wrong with a counter that was only incremented by one."""
     if any(one.result == MISMATCH for one in seen):
         return ["an increment found something else than a number"]
@@ -91,7 +91,7 @@ def faults_of_a_counter(seen: Sequence[Seen], value: Any) -> list[str]:
     return faults + _against_time(by_value)
 
 
-def _against_time(in_order: Sequence[Seen]) -> list[str]:
+def _against_time(in_order: Sequence[Observed]) -> list[str]:
     latest_begin = 0
     for one in in_order:
         if one.returned < latest_begin:

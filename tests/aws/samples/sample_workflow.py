@@ -5,7 +5,7 @@ from typing import Any
 from runstore.workflow import HookApi, PermanentError, StepApi, StepFailure, Workflow, step
 
 
-class TrialWorkflow(Workflow):
+class SampleWorkflow(Workflow):
     """Takes `data` with `{"kind": ..., "width": ..., "delay": ...}`."""
 
     def start(self, data: Any, _headers: Any, api: StepApi) -> None:
@@ -55,4 +55,4 @@ class TrialWorkflow(Workflow):
         api.run_store.increment("errorHooks")
 
 
-handler = TrialWorkflow.lambda_handler()
+handler = SampleWorkflow.lambda_handler()

@@ -9,7 +9,7 @@ class BrokenError(PermanentError):
     """What a step raises that must not be tried again."""
 
 
-class TrialWorkflow(Workflow):
+class SampleWorkflow(Workflow):
     """`data` is the number of the branches on each level, and what the leaves do."""
 
     def start(self, data: Any, headers: Any, api: StepApi) -> None:
@@ -67,4 +67,4 @@ class TrialWorkflow(Workflow):
         api.run_store.set("error", {"name": error.name, "message": error.message, "action": error.action})
 
 
-handler = TrialWorkflow.lambda_handler()
+handler = SampleWorkflow.lambda_handler()

@@ -22,7 +22,7 @@ RunItems = list[dict[str, Any]]
 AnyStore: TypeAlias = RunStore | InMemoryRunStore
 
 
-class Place(Protocol):
+class Implementation(Protocol):
     """Where runs are kept."""
 
     def store(self, run_id: str, **settings: Any) -> AnyStore:
@@ -35,7 +35,7 @@ class Place(Protocol):
 
 
 @dataclass
-class TablePlace:
+class TableImplementation:
     """A DynamoDB table: every store has a client, and so a memory, of its own."""
 
     table_name: str
@@ -69,7 +69,7 @@ class TablePlace:
         return [dict(item) for page in pages for item in page["Items"]]
 
 
-class DirectPlace(TablePlace):
+class DirectImplementation(TableImplementation):
     """The same over the direct transport."""
 
     def __init__(self, table_name: str, backend: Backend) -> None:
@@ -84,7 +84,7 @@ class DirectPlace(TablePlace):
         )
 
 
-class SimulatedPlace(TablePlace):
+class SimulatedImplementation(TableImplementation):
     """The in-memory DynamoDB of the simulation."""
 
     def __init__(self, **settings: Any) -> None:
@@ -113,17 +113,21 @@ def _shared_table(backend: Backend) -> str:
     return backend.make_table("contract")
 
 
-def _of_backend(name: str, *, direct: bool = False) -> Callable[[pytest.FixtureRequest], Place]:
-    def place(request: pytest.FixtureRequest) -> Place:
+def _of_backend(name: str, *, direct: bool = False) -> Callable[[pytest.FixtureRequest], Implementation]:
+    def implementation(request: pytest.FixtureRequest) -> Implementation:
         backend: Backend = request.getfixturevalue(f"{name}_backend")
         # moto, alone without an address, is empty for every test.
         table = _shared_table(backend) if backend.endpoint_url else backend.make_table("contract")
-        return DirectPlace(table, backend) if direct else TablePlace(table, functools.partial(_client, backend))
+        return (
+            DirectImplementation(table, backend)
+            if direct
+            else TableImplementation(table, functools.partial(_client, backend))
+        )
 
-    return place
+    return implementation
 
 
-class InMemoryPlace:
+class InMemoryImplementation:
     """The store that ships for users' tests."""
 
     def __init__(self) -> None:
@@ -138,15 +142,15 @@ class InMemoryPlace:
         return [{"key": {"S": key}, **dataclasses.asdict(entry)} for key, entry in self.runs.get(run_id, {}).items()]
 
 
-IMPLEMENTATIONS: dict[str, Callable[[pytest.FixtureRequest], Place]] = {
+IMPLEMENTATIONS: dict[str, Callable[[pytest.FixtureRequest], Implementation]] = {
     "moto": _of_backend("moto"),
     "ministack": _of_backend("ministack"),
     "dynamodb_local": _of_backend("dynamodb_local"),
     "dynamodb_local-direct": _of_backend("dynamodb_local", direct=True),
-    "in-memory": lambda _: InMemoryPlace(),
-    "simulation": lambda _: SimulatedPlace(),
-    "simulation-small-segments": lambda _: SimulatedPlace(segment_bytes=64),
+    "in-memory": lambda _: InMemoryImplementation(),
+    "simulation": lambda _: SimulatedImplementation(),
+    "simulation-small-segments": lambda _: SimulatedImplementation(segment_bytes=64),
 }
 # Those that keep items in a DynamoDB or in something like it, and of these the ones at the default settings.
 TABLES = ("moto", "ministack", "dynamodb_local", "dynamodb_local-direct", "simulation", "simulation-small-segments")
-PRICED = ("moto", "ministack", "dynamodb_local", "dynamodb_local-direct", "simulation")
+DEFAULT_TABLES = ("moto", "ministack", "dynamodb_local", "dynamodb_local-direct", "simulation")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from infra.local import LocalStack
 
-NOTE = """
+RECORD_CALL = """
 import boto3, os
 table = boto3.client("dynamodb")
 def handler(event, context):
@@ -24,7 +24,7 @@ def handler(event, context):
         raise ValueError("as asked for")
     return event.get("answer")
 """
-NOTE_TOKEN = """
+RECORD_TOKEN = """
 import boto3
 table = boto3.client("dynamodb")
 def handler(event, context):
@@ -33,7 +33,7 @@ def handler(event, context):
 """
 
 
-class States:
+class RecordingStates:
     """State machines over a function that notes each call in the table."""
 
     def __init__(self, stack: LocalStack) -> None:
@@ -41,8 +41,8 @@ class States:
         self.stack = stack
         self.client = self.machines.client
         functions = Lambdas(stack)
-        self.function = functions.create(NOTE)
-        self.token_function = functions.create(NOTE_TOKEN)
+        self.function = functions.create(RECORD_CALL)
+        self.token_function = functions.create(RECORD_TOKEN)
 
     def note(self, note: str, **more: Any) -> dict[str, Any]:
         """Return a state that notes that it ran, under the root's execution id that the document holds as `run`."""

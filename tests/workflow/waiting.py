@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.workflow.stepfunctions.execution import Execution
 
 
-class Asking(Workflow):
+class Waiting(Workflow):
     """Waits as its data say, and keeps what comes of it."""
 
     tokens: ClassVar[list[str]] = []

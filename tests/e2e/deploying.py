@@ -62,16 +62,16 @@ def machine(stack: LocalStack, name: str, definition: str) -> Iterator[Machine]:
 
 
 @contextmanager
-def trial_workflow(
+def sample_workflow(
     stack: LocalStack, handler: str, package: bytes, environment: Mapping[str, str] | None = None
 ) -> Iterator[Machine]:
-    """Deploy the trial workflow as a user's own template would: a function, and the workflow's state machine."""
+    """Deploy the sample workflow as a user's own template would: a function, and the workflow's state machine."""
     functions, machines = stack.client("lambda"), stack.client("stepfunctions")
     own = machines.describe_state_machine(stateMachineArn=stack.outputs["OrderWorkflowArn"])
     name = json.loads(own["definition"])["States"]["Begin"]["Parameters"]["FunctionName"]
     like = functions.get_function(FunctionName=name)["Configuration"]
     function = functions.create_function(
-        FunctionName="trial-workflow",
+        FunctionName="sample-workflow",
         Runtime=like["Runtime"],
         Handler=handler,
         Role=like["Role"],
@@ -81,7 +81,7 @@ def trial_workflow(
     )
     definition = ASL.read_text("utf-8").replace("${WorkflowFunctionArn}", function["FunctionArn"])
     try:
-        with machine(stack, "trial-workflow", definition) as deployed:
+        with machine(stack, "sample-workflow", definition) as deployed:
             yield deployed
     finally:
-        functions.delete_function(FunctionName="trial-workflow")
+        functions.delete_function(FunctionName="sample-workflow")
