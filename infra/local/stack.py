@@ -143,8 +143,13 @@ class LocalStack:
         }
 
     def names(self) -> dict[str, str]:
-        """Return the environment variables that tell the package and the inspector what this stack calls things."""
-        return {"RUNSTORE_TABLE": self.table_name, "RUNSTORE_STACK": self.name}
+        """Return the environment variables for the package and the inspector: the stack's names and its settings."""
+        return {
+            "RUNSTORE_TABLE": self.table_name,
+            "RUNSTORE_TTL_DAYS": self.outputs["TtlDays"],
+            "RUNSTORE_MAX_VALUE_BYTES": self.outputs["MaxValueBytes"],
+            "RUNSTORE_STACK": self.name,
+        }
 
     def warnings(self) -> list[str]:
         """Return what the stack has to say about how its functions run."""

@@ -68,7 +68,7 @@ def test_the_functions_have_the_layer_and_the_table(template: Any) -> None:
     for each in functions.values():
         assert each["Layers"] == [{"Ref": "LayerArn"}]
         variables = each["Environment"]["Variables"]
-        assert variables.keys() == {"RUNSTORE_TABLE", "RUNSTORE_TTL_DAYS"}
+        assert variables.keys() == {"RUNSTORE_TABLE", "RUNSTORE_TTL_DAYS", "RUNSTORE_MAX_VALUE_BYTES"}
         assert "runstore-TableArn" in json.dumps(variables["RUNSTORE_TABLE"])
 
 

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from infra.local.guide import ENVIRONMENT_FILE
 from infra.local.interpreters import find_interpreter
 from infra.local.project import ROOT
 from tests.e2e.test_make_local import Local
+from tests.e2e.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,16 @@ if TYPE_CHECKING:
 PAGE = (ROOT / "docs" / "your-app-locally.md").read_text("utf-8")
 SAM = ROOT / ".venv-sam" / "bin"
 SECONDS = 300.0
+# Stands in for the AWS CLI, which is not installed: the same operations and options, called through boto3.
+AWS = """\
+#!{python}
+import json, sys, boto3
+service, operation, *options = sys.argv[1:]
+names = [option.removeprefix("--").split("-") for option in options[::2]]
+given = {{name[0] + "".join(word.title() for word in name[1:]): value for name, value in zip(names, options[1::2])}}
+answer = getattr(boto3.client(service), operation.replace("-", "_"))(**given)
+print(json.dumps(answer, default=str))
+"""
 
 pytestmark = pytest.mark.sam
 
@@ -36,9 +48,13 @@ def blocks(language: str) -> list[str]:
 class Reader:
     """Someone who follows the page in an empty folder."""
 
-    def __init__(self, folder: Path, python: Path) -> None:
+    def __init__(self, folder: Path, tools: Path, python: Path) -> None:
         self.folder = folder
-        self._path = f"{SAM}:{python.parent}:/usr/bin:/bin"
+        self._path = f"{tools}:{SAM}:{python.parent}:/usr/bin:/bin"
+        folder.mkdir()
+        tools.mkdir()
+        (tools / "aws").write_text(AWS.format(python=sys.executable), "utf-8")
+        (tools / "aws").chmod(0o755)
 
     def write(self, name: str, text: str) -> None:
         """Write a file."""
@@ -86,22 +102,31 @@ def test_the_page_leads_from_an_empty_folder_to_a_second_deployment(tmp_path: Pa
     python = find_interpreter("python3.13")
     if python is None or not (SAM / "sam").exists():
         pytest.skip("needs SAM CLI, which `make test-sam` installs, and Python 3.13 for `sam build`")
-    reader = Reader(tmp_path, python)
+    reader = Reader(tmp_path / "my-app", tmp_path / "tools", python)
     definition, totals, snippet, totals_later = blocks("json")
-    reader.write("step/step.py", blocks("python")[0])
+    step, unit_test = blocks("python")
+    reader.write("step/step.py", step)
     reader.write("step/requirements.txt", blocks("text")[0])
     reader.write("orders.asl.json", definition)
     reader.write("template.yaml", blocks("yaml")[0])
-    first, failing, later = blocks("sh")
+    reader.write("test_step.py", unit_test)
+    unit, first, failing, stopping, later = blocks("sh")
 
-    output = output_of(reader.run(first)[0])
-    assert output["items"] == json.loads(totals)["items"]
-    assert max(output["totals"]) == max(json.loads(totals)["totals"])
+    assert "2 passed" in reader.run(unit)[0]
+    assert output_of(reader.run(first)[0]) == json.loads(totals)
 
     listed, said = reader.run(failing)
     assert "ValueError" in said
     assert re.search(r"^FAILED .* my-orders ", listed, re.MULTILINE)
 
+    start, stop = re.split("^(?=aws stepfunctions stop-execution)", stopping, flags=re.MULTILINE)
+    assert "RUNNING" in reader.run(start)[0]
+    (show,) = set(re.findall(r"^/.* show slow$", start, re.MULTILINE))
+    assert eventually(lambda: '"a"' in reader.run(show)[0])
+    stopped = reader.run(stop)[0]
+    assert "ABORTED" in stopped
+    assert '"a"' in stopped
+    assert '"b"' not in stopped
     changed = json.loads(definition)
     changed["States"]["Items"]["ItemProcessor"]["States"] = json.loads(f"{{{snippet}}}")
     reader.write("orders.asl.json", json.dumps(changed))
