@@ -36,10 +36,10 @@ class RunStoreError(Exception):
         run_id: The run of the operation; None before there is one.
         key: The key of the operation; None if it has none.
         operation: The name of the operation, such as "push".
-        may_have_happened: Whether the operation, or a part of it, may have taken effect all the same.
-        index: The number of the failed operation of an `apply`, from 0: everything before it took effect.
-        appended: How many items a push_many had appended when it failed. Repeating it appends those again, unless it
-            had a token.
+        may_have_happened: Whether the operation, or a part of it, may have taken effect.
+        index: The index of the operation of an `apply` that failed, from 0; the operations before it took effect.
+        appended: How many items a push_many had appended when it failed. Without a token, repeating the call appends
+            those again.
     """
 
     def __init__(  # noqa: PLR0913 all but the message are by keyword, each with a default
@@ -58,11 +58,11 @@ class RunStoreError(Exception):
         self.may_have_happened, self.appended = may_have_happened, appended
 
     def replace(self, message: str, **details: Any) -> Self:
-        """Return an error of the same class with another message, and what this one carries but for `details`."""
+        """Return an error of the same class with another message; `details` override this error's attributes."""
         return type(self)(message, **{**vars(self), **details})
 
     def add_context(self, operation: str, run_id: str | None, key: str | None) -> None:
-        """Note what was being done. `error_context` calls it; the innermost context is the one that stays."""
+        """Set the operation, run and key that are not set yet. `error_context` calls it, the innermost block first."""
         if self.operation is None:
             self.operation = operation
         if self.run_id is None:
@@ -78,7 +78,7 @@ class InvalidRequestError(RunStoreError):
 class InvalidRunIdError(InvalidRequestError):
     """A run id must be a string of 1 to 1,024 UTF-8 bytes without control characters.
 
-    Where `RUNSTORE_RUN_ID_PREFIXES` is set, it must begin with one of those.
+    If `RUNSTORE_RUN_ID_PREFIXES` is set, it must begin with one of these prefixes.
     """
 
 
@@ -129,30 +129,30 @@ class ConfigurationError(RunStoreError):
 
 
 class TransientError(RunStoreError):
-    """Trying again is right. Never raised itself."""
+    """A retry can help. The base class itself is never raised."""
 
 
 class ThrottledError(TransientError):
     """Throttling or transaction conflicts that outlasted the retries. The throttled request wrote nothing.
 
     If the answer to an earlier attempt of that request was lost, `may_have_happened` is true, as for UnavailableError.
-    Trying again is right, except for a push_many without a token whose `appended` is not 0.
+    Repeat the operation, except a push_many without a token whose `appended` is not 0.
     """
 
 
 class UnavailableError(TransientError):
     """DynamoDB could not be reached, failed, or gave no complete answer, after all retries.
 
-    `may_have_happened` says whether the write may have taken effect. Repeating `get`, `set`, `delete` or anything with
-    a token is safe all the same; repeating a push or an increment without a token may count twice.
+    `may_have_happened` says whether the write may have taken effect. In either case it is safe to repeat `get`, `set`,
+    `delete` or anything with a token; a repeated push or increment without a token may count twice.
     """
 
 
 class IncompleteCompletionError(TransientError):
-    """Time ran out before every item was dealt with; calling again continues where this call stopped.
+    """Time ran out before every item was deleted or retired; calling again continues where this call stopped.
 
     Attributes:
-        done: How many items this call dealt with.
+        done: How many items this call deleted or retired.
     """
 
     def __init__(self, message: str = "", *, done: int = 0, **details: Any) -> None:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 class Store(Protocol):
     """What every store of a run offers: `RunStore`, `InMemoryRunStore` and a workflow step's `api.run_store`.
 
-    Annotate the parameters of your own code with it, and hand it any of the three. All of them accept and refuse the
-    same calls, with the same errors. `RunStore` documents each operation.
+    Annotate the parameters of your own code with it, and pass any of the three. All of them accept and refuse the same
+    calls, with the same errors. `RunStore` documents each operation.
     """
 
     @property
@@ -37,7 +37,7 @@ class Store(Protocol):
         ...
 
     def setdefault(self, key: str, value: Any) -> Any:
-        """Write `value` if the key is not set, and return what the key holds then."""
+        """Write `value` if the key is not set, and return what the key then holds."""
         ...
 
     def push(self, key: str, item: Any, *, token: str | None = None) -> int:
@@ -57,7 +57,7 @@ class Store(Protocol):
         ...
 
     def apply(self, operations: Sequence[Mapping[str, Any]], *, token: str | None = None) -> list[dict[str, Any]]:
-        """Do several operations in order and return a list of their results."""
+        """Apply several operations in order and return a list of their results."""
         ...
 
     def keys(self, prefix: str = "") -> list[str]:

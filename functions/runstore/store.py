@@ -49,8 +49,8 @@ class RunStore:
         InvalidRunIdError: The run id is not valid.
         ConfigurationError: A setting is missing or out of bounds, or there is no region.
 
-    Every operation raises InvalidRequestError, or one of its kind, for a wrong request, before anything is sent;
-    ConfigurationError; and ThrottledError or UnavailableError when trying again is right.
+    Every operation raises InvalidRequestError or a subclass for a wrong request, before anything is sent;
+    ConfigurationError; and ThrottledError or UnavailableError if a retry can help.
     """
 
     def __init__(
@@ -66,7 +66,10 @@ class RunStore:
             if settings is None:
                 settings = Settings.from_environment(table_name)
             elif table_name is not None:
-                raise InvalidRequestError("pass either table_name or settings, whose table_name names the table")
+                raise InvalidRequestError(
+                    "table_name must not be passed together with settings; got both. Leave table_name out: "
+                    "settings.table_name names the table"
+                )
             settings.check_served(self._run_id)
             transport = default_transport() if client is None else transport_of(client)
         self._settings = settings
@@ -111,23 +114,23 @@ class RunStore:
             return self._keys.find_part(check_key(key), *operations.get_range(start, limit)) or []
 
     def set(self, key: str, value: Any) -> None:
-        """Replace whatever the key holds by `value`.
+        """Replace what the key holds with `value`.
 
-        After that a list can be pushed to and a number incremented. Costs one request and one write unit per KB.
-        Replacing a list beyond about 700 bytes takes two more requests, one of them a transaction at twice the cost.
-        Writing one takes a request per 16 KB or 500 elements, the last of them such a transaction, and a small read.
+        A list can then be pushed to, and a number incremented. Costs one request and one write unit per KB. Replacing a
+        list beyond about 700 bytes takes two more requests, one of them a transaction at twice the cost. Writing such a
+        list takes a request per 16 KB or 500 elements, the last of them a transaction, and a small read.
 
-        Do not `get` and then `set` to add something up: parallel branches overwrite each other. Use push and increment.
+        Do not use `get` and then `set` for a sum: parallel branches overwrite each other. Use push and increment.
         """
         with error_context("set", self._run_id, key):
             self._keys.write(check_key(key), operations.set_value(value, self._settings))
 
     def setdefault(self, key: str, value: Any) -> Any:
-        """Write `value` if the key is not set, and return what the key holds then.
+        """Write `value` if the key is not set, and return what the key then holds.
 
-        This is how one of many branches wins: each offers its own id and compares it with what it gets back. Writes
-        what `set` would write, and renews no expiry. A repetition finds its own value. Costs one request, and one write
-        unit per KB if it writes; a list beyond about 700 bytes costs what `set` and `get` cost.
+        This lets exactly one of many branches win: each offers its own id and compares it with the result. Writes what
+        `set` would write. Does not renew the expiry of a key that is set. A repetition finds its own value. Costs one
+        request, and one write unit per KB if it writes; a list beyond about 700 bytes costs what `set` and `get` cost.
         """
         with error_context("setdefault", self._run_id, key):
             return self._keys.write_if_absent(check_key(key), operations.set_value(value, self._settings))
@@ -149,9 +152,9 @@ class RunStore:
 
         Sends them in parts of at most 16 KB or 500 elements (the first of about 1 KB), one request each. Each part is
         appended as a whole; between two parts, others may push. With a `token`, the call can be repeated after a
-        failure: what was appended stays, the rest follows. Without one, a failure may leave the first parts appended;
-        the error's `appended` says how many items, and repeating the call appends those again. If there are no items,
-        the key becomes an empty list unless it holds one.
+        failure: it appends only what is missing. Without one, a failure may leave the first parts appended; the error's
+        `appended` says how many items, and repeating the call appends those again. If there are no items, a key that is
+        not set becomes an empty list.
         """
         with error_context("push_many", self._run_id, key):
             key, token = check_key(key), operations.token_name(token)
@@ -170,11 +173,11 @@ class RunStore:
         """Add `delta`, which may be negative or a fraction, to the counter and return its new value.
 
         Exact to 38 decimal digits: 0.1 three times gives 0.3. A key that is not set counts from 0. Costs one request
-        and one write unit; after some dozens of tokens on one counter, each takes two more requests.
+        and one write unit; after some dozens of tokens on one counter, each token takes two more requests.
 
-        Without a `token` an increment is never sent again once it may have counted: UnavailableError then says so. With
-        one every repetition is safe. Raises KeyTypeMismatchError if the key does not hold a number, CounterRangeError
-        if the result does not fit.
+        Without a `token`, an increment is never sent again once it may have counted; UnavailableError then says so.
+        With a token, every repetition is safe. Raises KeyTypeMismatchError if the key does not hold a number,
+        CounterRangeError if the result does not fit.
         """
         with error_context("increment", self._run_id, key):
             key, token = check_key(key), operations.token_name(token)
@@ -183,24 +186,25 @@ class RunStore:
     def delete(self, key: str) -> None:
         """Remove the key; not an error if it is not set. Costs one request, three for a list beyond one item.
 
-        What a long list leaves behind is never seen again and is deleted with the run. A delete whose answer is lost
-        and that is sent again counts from then: it also removes what was written in between.
+        Further items of a long list are never read again, and are deleted with the run. A delete that is sent again
+        after its answer was lost also removes what was written in between.
         """
         with error_context("delete", self._run_id, key):
             self._keys.remove(check_key(key))
 
     def apply(self, operations: Sequence[Mapping[str, Any]], *, token: str | None = None) -> list[dict[str, Any]]:
-        """Do several operations in order, each as by itself, and return a list of what their functions would return.
+        """Apply several operations in order and return a list of what their functions would return.
 
         An operation is the event of its function without `runId`, with `do`: "get", "set", "push", "increment" or
-        "delete". All are checked before the first is sent. An error has `index`: everything before it took effect.
+        "delete". All are checked before the first is sent. They are not one transaction. An error has `index`: the
+        operations before it took effect.
 
-        A `token` is required if one of them is a push or an increment. Repeating the whole under it finishes what was
-        begun, and no push or increment counts twice; `get`, `set` and `delete` are simply done again. So a `set` or
+        A `token` is required if one of them is a push or an increment. Repeating the call with the token completes what
+        is missing, and no push or increment counts twice; `get`, `set` and `delete` are done again. So a `set` or
         `delete` of a key that the same call also pushes to or increments is refused. Costs what the operations cost.
 
         Args:
-            operations: 1 to 100 objects, none with a token of its own.
+            operations: 1 to 100 objects without tokens of their own.
             token: Names the whole call; 1 to 256 bytes.
 
         Example:
@@ -218,8 +222,8 @@ class RunStore:
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys that are set and begin with `prefix`, sorted by their UTF-8 bytes.
 
-        Costs a request, and a read unit per 4 KB, of the keys' first items and some of the rest: it skips what a long
-        list has beyond the page that was just read.
+        Costs one request per MB and one read unit per 4 KB of the keys' first items and of some further items: it skips
+        the items of a long list beyond the page that was just read.
         """
         with error_context("keys", self._run_id):
             return listing.keys(self._table, check_prefix(prefix))
@@ -227,8 +231,8 @@ class RunStore:
     def snapshot(self, prefix: str = "") -> dict[str, Any]:
         """Return every key that begins with `prefix`, with its value.
 
-        Each value is what `get` would return; together they are no point in time. Costs a read unit per 4 KB and a
-        request per MB of these keys.
+        Each value is what `get` would return. The values need not be from the same moment. Costs a read unit per 4 KB
+        and a request per MB of these keys.
         """
         with error_context("snapshot", self._run_id):
             return listing.snapshot(self._table, check_prefix(prefix))
@@ -262,7 +266,7 @@ def complete_within(store: RunStore, time_left: TimeLeft | None) -> int:
 
 
 def _partly_appended(failure: RunStoreError, appended: int, total: int, *, repeatable: bool) -> RunStoreError:
-    """Return the error of a part of push_many with what is known of the parts before it."""
+    """Return the error of a part of push_many, with the number of items that earlier parts appended."""
     message = str(failure)
     if not repeatable:
         message = (

@@ -160,7 +160,7 @@ def _no_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_region(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a region the error says so, when the store is made."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with pytest.raises(ConfigurationError, match="Is AWS_REGION set") as caught:
+    with pytest.raises(ConfigurationError, match="Set AWS_REGION, or pass client=") as caught:
         RunStore("run", table_name="runs")
     assert caught.value.operation == "open"
 
@@ -196,5 +196,5 @@ def test_one_client_serves_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_table_name_and_settings_exclude_each_other() -> None:
     """Of two names of the table neither wins silently."""
-    with pytest.raises(runstore.InvalidRequestError, match="pass either table_name or settings"):
+    with pytest.raises(runstore.InvalidRequestError, match="table_name must not be passed together with settings"):
         RunStore("run", table_name="runs", settings=Settings("other"), client=_client())

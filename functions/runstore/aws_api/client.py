@@ -172,7 +172,7 @@ def _understand(answer: Answer) -> dict[str, Any] | _Failure:
     """
     expected = answer.headers.get("x-amz-crc32")
     if expected is not None and expected != str(crc32(answer.body)):
-        raise BrokenAnswerError(f"the answer does not have its CRC32 {expected[:80]}")
+        raise BrokenAnswerError(f"the answer's CRC32 is not {expected[:80]}, as its header says")
     body = _parse(answer)
     if answer.status == _OK and body is not None:
         return body
@@ -181,7 +181,7 @@ def _understand(answer: Answer) -> dict[str, Any] | _Failure:
         message = f"{code or 'no error'} with status {answer.status}: {_message(body)}"
         return _Failure(message, _RETRY_PAUSE, code, answer.status, body, doubtful=True)
     if body is None or not code:
-        raise BrokenAnswerError(f"no AWS service answers with status {answer.status} and this body")
+        raise BrokenAnswerError(f"the answer with status {answer.status} is not from an AWS service")
     pause = _THROTTLE_PAUSE if code in _THROTTLED else _RETRY_PAUSE if code in _IN_PROGRESS else None
     return _Failure(f"{code}: {_message(body)}", pause, code, answer.status, body, doubtful=code in _IN_PROGRESS)
 

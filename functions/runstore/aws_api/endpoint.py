@@ -89,10 +89,10 @@ def _refuse_variants(environment: Mapping[str, str]) -> None:
     """Refuse what asks for another form of AWS's addresses; with an endpoint of one's own they mean nothing."""
     for variable in ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"):
         if is_true(environment, variable):
-            raise UnusableError(f"{variable} must not be true: only boto3 knows those endpoints")
+            raise UnusableError(f"{variable} must not be true; only boto3 supports those endpoints")
     mode = environment.get("AWS_ACCOUNT_ID_ENDPOINT_MODE", "").strip().lower()
     if mode not in {"", "disabled"} or (mode != "disabled" and environment.get("AWS_ACCOUNT_ID")):
-        raise UnusableError("account-id endpoints must be disabled: only boto3 knows them")
+        raise UnusableError("account-id endpoints must be disabled; only boto3 supports them")
 
 
 def _parse(url: str, variable: str, region: str) -> Endpoint:

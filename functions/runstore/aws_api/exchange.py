@@ -69,14 +69,14 @@ def _parse_head(head: bytes) -> _Head:
     version, _, rest = status_line.partition(" ")
     code = rest[:3]
     if version not in {"HTTP/1.1", "HTTP/1.0"} or not (code.isascii() and code.isdigit() and rest[3:4] in {"", " "}):
-        raise BrokenAnswerError(f"the answer begins with {status_line[:80]!r}, which is no HTTP status")
+        raise BrokenAnswerError(f"the answer begins with {status_line[:80]!r}, which is not an HTTP status")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         name, value = name.lower(), value.strip()
         differs = headers.setdefault(name, value) != value
         if not colon or not name or (differs and name in _FRAMING):
-            raise BrokenAnswerError(f"the answer has the header line {line[:80]!r}, which cannot be believed")
+            raise BrokenAnswerError(f"the answer has the header line {line[:80]!r}, which is malformed")
     return _Head(version, int(code), headers)
 
 
@@ -95,7 +95,7 @@ def _read_chunks(reader: _Reader) -> bytearray:
     while size := _size(reader.until(b"\r\n").decode("latin-1").partition(";")[0].strip(), 16):
         body += reader.exactly(size)
         if reader.exactly(2) != b"\r\n" or len(body) > _MAX_BODY_BYTES:
-            raise BrokenAnswerError("the answer has a chunk of another size than it says")
+            raise BrokenAnswerError("the answer has a chunk that is too large, or not as long as it declares")
     while reader.until(b"\r\n"):  # trailing headers
         pass
     return body
@@ -107,7 +107,7 @@ def _size(text: str, base: int) -> int:
     except ValueError:
         size = -1
     if not 0 <= size <= _MAX_BODY_BYTES:
-        raise BrokenAnswerError(f"the answer has the length {text[:80]!r}")
+        raise BrokenAnswerError(f"the answer declares the invalid length {text[:80]!r}")
     return size
 
 
@@ -121,7 +121,7 @@ class _Reader:
         """Return what comes before `mark`, and skip the mark."""
         while (end := self._data.find(mark)) < 0:
             if len(self._data) > _MAX_HEAD_BYTES:
-                raise BrokenAnswerError("the answer has a head that does not end")
+                raise BrokenAnswerError("the headers of the answer do not end")
             self.limit()
             received = self._sock.recv(_READ_BYTES)
             if not received:

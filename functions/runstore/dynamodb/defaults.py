@@ -127,5 +127,7 @@ def new_client() -> DynamoDBClient:
         client: DynamoDBClient = make("dynamodb", config=config)
     except (BotoCoreError, ValueError) as failure:
         reason = str(failure).rstrip(".")
-        raise ConfigurationError(f"cannot make a DynamoDB client: {reason}. Is AWS_REGION set?") from failure
+        raise ConfigurationError(
+            f"boto3 must be able to create a DynamoDB client; it failed: {reason}. Set AWS_REGION, or pass client=..."
+        ) from failure
     return client

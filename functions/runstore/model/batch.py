@@ -149,8 +149,8 @@ def _check_resets(given: Sequence[Mapping[str, Any]]) -> None:
         if each["do"] in _RESETS and each["key"] in added:
             with at_index(index, each["key"]):
                 raise InvalidRequestError(
-                    f"it must not {each['do']} the key {each['key']!r}, which the same call pushes to or increments: "
-                    "repeated, the call would count twice"
+                    f"it must not {each['do']} the key {each['key']!r}; the same call pushes to this key or increments "
+                    "it, and would count twice when it is repeated. Use two calls"
                 )
 
 

@@ -119,13 +119,13 @@ def encode_delta(delta: Any) -> str:
         raise InvalidValueError(f"delta must be a finite number; got {describe(delta)}")
     number = encode_number(delta)
     if number is None:
-        raise CounterRangeError(f"delta must have {_RANGE}")
+        raise CounterRangeError(f"delta must have {_RANGE}; got {describe(delta)} outside that range")
     return number
 
 
 def out_of_range() -> CounterRangeError:
     """Return the error for a counter whose new value DynamoDB's N cannot hold."""
-    return CounterRangeError(f"the counter's new value must have {_RANGE}. Nothing was written")
+    return CounterRangeError(f"the counter's new value must have {_RANGE}; got one outside that range. Nothing was written")
 
 
 def check_count(name: str, number: Any) -> int:
@@ -163,7 +163,7 @@ def _check(root: Any, name: str) -> None:
             raise InvalidValueError(f"{_written(path)} must be {_KINDS}; got {describe(value)}")
         elif depth == MAX_DEPTH:
             raise InvalidValueError(
-                f"{name} must be nested at most {MAX_DEPTH} levels deep; it is nested deeper, or contains itself"
+                f"{name} must be nested at most {MAX_DEPTH} levels deep; got a value that is deeper, or contains itself"
             )
         else:
             children = list(_members(value, path) if isinstance(value, dict) else enumerate(value))

@@ -172,4 +172,4 @@ class HookApi:
 
 
 def _refusal(what: str) -> SchedulingError:
-    return SchedulingError(f"a hook cannot {what}: the run has ended when it is called")
+    return SchedulingError(f"a hook cannot {what}; the run has ended when a hook runs")

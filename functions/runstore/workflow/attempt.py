@@ -88,8 +88,8 @@ def _output(output: Any) -> str:
         size = len(json.dumps(value))
     if size > MAX_STATE:
         raise ValueTooLargeError(
-            f"the output of {COMPLETE_HOOK} must have at most {MAX_STATE:,} bytes as Lambda writes it; got {size:,}: "
-            "store it elsewhere (in S3, for example) and return a reference to it"
+            f"the output of {COMPLETE_HOOK} must have at most {MAX_STATE:,} bytes as Lambda writes it; got {size:,}. "
+            "Store it elsewhere (in S3, for example) and return a reference to it"
         )
     return text
 

@@ -31,7 +31,10 @@ def step_functions() -> Any:
     except ConfigurationError:
         raise
     except Exception as failure:
-        raise ConfigurationError(f"cannot make a Step Functions client: {failure}. Is AWS_REGION set?") from failure
+        reason = str(failure).rstrip(".")
+        raise ConfigurationError(
+            f"a Step Functions client must be possible to create; it failed: {reason}. Set AWS_REGION, or pass a client"
+        ) from failure
 
 
 def error_code(failure: Exception) -> str:

@@ -93,8 +93,8 @@ def parse(event: Any) -> Event:
         return Event(task, run_id, generation, generation + redrives, state, retries, task_token=token)
     except (KeyError, TypeError) as failure:
         raise InvalidEventError(
-            f"the event of the task {task!r} must have {failure}: the state machine and the package must be of one "
-            "version"
+            f"the event of the task {task!r} must have {failure}; it is missing. Deploy the state machine and the "
+            "package in the same version"
         ) from failure
 
 
@@ -104,7 +104,7 @@ def _run(state: State) -> tuple[str, int]:
     version = run.get("version", 0)
     if version != VERSION:
         raise InvalidEventError(
-            f"the run's state must be of version {VERSION}; got {version}: deploy a package that reads it, then "
+            f"the run's state must be of version {VERSION}; got {version}. Deploy a package that reads it, then "
             "redrive the execution"
         )
     return check_run_id(run["id"]), run["generation"]

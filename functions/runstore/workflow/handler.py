@@ -78,8 +78,8 @@ def _new_logger() -> Logger:
         from runstore.aws_lambda.powertools import Logger  # noqa: PLC0415 who only tests a workflow need not have it
     except ImportError as failure:
         raise ConfigurationError(
-            "the handler of a workflow needs aws_lambda_powertools, which is not installed: pip install "
-            "'runstore[handlers]'"
+            "aws_lambda_powertools must be installed for the handler of a workflow; it is missing. Add "
+            "aws-lambda-powertools to the function's requirements"
         ) from failure
     return Logger()
 

@@ -103,7 +103,7 @@ class Schedule:
     def join(self, action: Any, payload: Any, delay: Any) -> None:
         """Set the join, which a step can do once."""
         if self.joined is not None:
-            raise SchedulingError(f"a step can join once; this one has joined with {self.joined.action!r} already")
+            raise SchedulingError(f"a step must join at most once; it has already joined with {self.joined.action!r}")
         name, pause = self.definition.check_action(action), math.ceil(seconds(delay))
         self._check_due(self.now() + pause, delay)
         text, size = encode(payload, "payload", self.limits.max_payload_bytes)
@@ -133,7 +133,8 @@ class Schedule:
     def _admit(self, steps: list[Scheduled], waits: Sequence[Scheduled] = ()) -> None:
         if len(self.steps) + len(self.waits) + len(steps) + len(waits) > MAX_SCHEDULED:
             raise SchedulingError(
-                f"a step can schedule at most {MAX_SCHEDULED:,} others: schedule steps that schedule the rest"
+                f"a step must schedule at most {MAX_SCHEDULED:,} others; it has scheduled more. Schedule steps that "
+                "schedule the rest"
             )
         self._count_bytes(sum(step.size for step in (*steps, *waits)))
         self.steps += steps
@@ -143,7 +144,7 @@ class Schedule:
         if self._bytes + size > MAX_SCHEDULED_BYTES:
             raise SchedulingError(
                 f"the payloads that a step schedules must have at most {MAX_SCHEDULED_BYTES:,} bytes in all; got "
-                f"{self._bytes + size:,} after {len(self.steps):,} steps: store the data elsewhere and pass "
+                f"{self._bytes + size:,} after {len(self.steps):,} steps. Store the data elsewhere and pass "
                 "references, or schedule steps that schedule the rest"
             )
         self._bytes += size

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # The state no longer waits with this token: it was woken or stopped, has timed out, or its execution has ended.
 _GONE = {"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"}
-_EXPIRED = "token must be that of a wait that has not timed out; this wait has"
+_EXPIRED = "token must belong to a wait that has not timed out; this wait has timed out"
 
 
 def send_event(
@@ -65,7 +65,7 @@ def deliver(
     """Record an event, then wake every state that waits for it."""
     run = Records(table).run()
     if run is None:
-        raise InvalidEventTokenError("token must be that of a run that has not ended; its run is over")
+        raise InvalidEventTokenError("token must belong to a run that has not ended; its run is over")
     check_token(run.secret, token)
     waits = WaitRecords(table, token.step_id, token.wait)
     if any(waiter.deadline <= now() for waiter in waits.waiters()) and waits.event() is None:

@@ -65,7 +65,7 @@ def _check_arn(state_machine_arn: Any) -> str:
     if not arn:
         raise ConfigurationError(
             f"the environment variable {STATE_MACHINE_VARIABLE} must hold the ARN of the workflow's state machine; it "
-            "is not set: set it, or pass state_machine_arn=..."
+            "is not set. Set it, or pass state_machine_arn=..."
         )
     if not isinstance(arn, str) or not _ARN.fullmatch(arn):
         raise ConfigurationError(f"state_machine_arn must be the ARN of a state machine; got {arn!r:.200}")

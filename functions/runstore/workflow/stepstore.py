@@ -107,7 +107,9 @@ class StepStore:
 
     def complete(self) -> NoReturn:
         """Raise InvalidRequestError: the state machine ends the run, a step cannot."""
-        raise InvalidRequestError("a step cannot complete its run: the state machine does, after on_workflow_complete")
+        raise InvalidRequestError(
+            "complete must not be called in a step; the state machine completes the run after on_workflow_complete"
+        )
 
     def _token(self, operation: str, key: Any, operand: Any) -> str:
         name = str.__str__(key) if isinstance(key, str) else ""  # the store refuses what is no key
