@@ -1,7 +1,7 @@
-# A fresh machine needs make and Python 3.11 or later with venv and pip; every target installs the rest by itself.
+# A fresh machine needs make and Python 3.11 or later with venv and pip; every target installs what it needs.
 #
 #   make demo ORDER=my-order.json        make test PYTEST_ARGS='-k push -x'
-#   make test PYTHON=python3.13 VENV=.venv-3.13        another Python, in an environment of its own
+#   make test PYTHON=python3.13 VENV=.venv-3.13        another Python, in a separate environment
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -80,7 +80,7 @@ test-cdk: $(STAMP) .venv-cdk/installed ## Synthesise the CDK app of docs/cdk.md 
 	@$(BIN)/python -m pytest -m cdk $(PYTEST_ARGS)
 
 .PHONY: test-aws
-test-aws: $(STAMP) $(SAM_STAMP) ## Settle on AWS what no emulator can show (STACK=name, BUDGET=1.00, ONLY='claim claim', ENDPOINT=local)
+test-aws: $(STAMP) $(SAM_STAMP) ## Check on AWS what no emulator can show (STACK=name, BUDGET=1.00, ONLY='claim claim', ENDPOINT=local)
 	@$(BIN)/python -m tests.aws $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(STACK),--stack $(STACK)) \
 	  $(if $(BUDGET),--budget $(BUDGET)) $(if $(REGION),--region $(REGION)) $(if $(ONLY),--only $(ONLY))
 
@@ -136,13 +136,13 @@ audit: $(AUDIT_STAMP) ## Look for insecure code, workflows, scripts and infrastr
 	fi
 
 .PHONY: format
-format: $(STAMP) ## Format the code, mend what the linter can mend, write install commands
+format: $(STAMP) ## Format the code, apply the linter's fixes, write install commands
 	$(BIN)/python -m infra.installation
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
 .PHONY: lock
-lock: $(UV_STAMP) ## Make the lock files anew from pyproject.toml (UPGRADE=1: with the newest versions)
+lock: $(UV_STAMP) ## Write the lock files from pyproject.toml (UPGRADE=1: with the newest versions)
 	$(UV_COMPILE) pyproject.toml --extra handlers --extra inspector --group dev -o requirements-dev.lock
 	$(UV_COMPILE) --group sam -o requirements-sam.lock
 	$(UV_COMPILE) --group audit -o requirements-audit.lock
@@ -174,7 +174,7 @@ docs: $(DOCS_STAMP) ## Build the docs site into dist/docs; a dead link or a miss
 # The one exception to "nothing generated is committed": the README shows two pictures of the page, and a host that
 # renders it cannot make them. Run this when the page looks different, and look at the result.
 .PHONY: screenshots
-screenshots: $(STAMP) ## Take the README's pictures of the page anew, into docs/images (needs Chromium; SHOTS=dir: all pages)
+screenshots: $(STAMP) ## Take the README's screenshots, into docs/images (needs Chromium; SHOTS=dir: all pages)
 	@$(BIN)/python -m tests.inspector.screenshots $(SHOTS)
 
 .PHONY: clean

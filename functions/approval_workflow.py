@@ -1,4 +1,4 @@
-"""Example: asks a person to approve an expense, waits for the answer, and goes on either way."""
+"""Example: asks a person to approve an expense, waits for the answer, and continues with or without it."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class ApprovalWorkflow(Workflow):
             api.schedule_next_step(delay=0, action="pay", payload=expense)
 
     def escalate(self, data: Any, _headers: Any, api: StepApi) -> None:
-        """Nobody has answered in time."""
+        """No answer came in time."""
         api.run_store.set("decision", {"expense": data["payload"]["id"], "approved": False, "by": "timeout"})
 
     def pay(self, data: Any, _headers: Any, api: StepApi) -> None:

@@ -1,7 +1,7 @@
 """The child process of the local stack: ministack on a socket that the parent opened.
 
 Run by `infra.local.server`, never by hand, with the arguments SOCKET_FD, FOLDER and RUNTIME_PACKAGES. Before it
-serves, it mends what ministack lacks for this project:
+serves, it adds what ministack lacks for this project:
 
 * Python functions run as on Lambda, see `infra.local.functions`.
 * Executions wait, fail, end and are stopped as on AWS, see `infra.local.states`.
@@ -43,7 +43,7 @@ HTTP_OK: Final = 200
 
 
 def remember_expressions() -> None:
-    """Parse each DynamoDB expression once; ministack's Query parses its own anew for every item of the table."""
+    """Parse each DynamoDB expression once; ministack's Query parses it again for every item of the table."""
     tokenize = functools.lru_cache(EXPRESSIONS)(dynamodb._tokenize)  # noqa: SLF001 ministack offers no hook
     dynamodb._tokenize = lambda expression: list(tokenize(expression))  # noqa: SLF001
     dynamodb._condition_syntax_error = functools.lru_cache(EXPRESSIONS)(dynamodb._condition_syntax_error)  # noqa: SLF001

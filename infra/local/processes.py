@@ -51,7 +51,7 @@ class Interpreter:
     """One interpreter of the machine, with what Lambda's runtime brings."""
 
     def __init__(self, executable: Path, runtime_packages: Path) -> None:
-        """Start its warm process, where there is one. It imports while the caller goes on."""
+        """Start its warm process, if it has one. It imports while the caller continues."""
         self._executable = executable
         self._packages = str(runtime_packages)
         self._lock = threading.Lock()
@@ -148,7 +148,7 @@ class ForkedProcess:
 
 
 class SpawnedProcess:
-    """A function's process that is an interpreter of its own."""
+    """A function's process that is a separate interpreter."""
 
     def __init__(self, started: subprocess.Popen[bytes], channel: socket.socket, log: BinaryIO) -> None:
         self.channel = channel

@@ -56,7 +56,7 @@ class LocalStack:
             stack.invoke("increment_counter", {"runId": "demo", "key": "n"})
             stack.run("OrderFanout", {"customer": {"id": 1}, "line_items": []})
 
-    Several can run at the same time; each has a port and a folder of its own.
+    Several can run at the same time, each with its own port and folder.
     """
 
     name: Final = STACK

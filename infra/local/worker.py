@@ -125,7 +125,7 @@ def failed(name: str, message: str) -> dict[str, Any]:
 
 
 def exit_error(process: Process | None, request_id: str) -> dict[str, Any]:
-    """Return what Lambda says of a process that has ended by itself."""
+    """Return Lambda's message for a process that has ended on its own."""
     status = -1
     if process:
         try:

@@ -388,14 +388,14 @@ variable "metrics_namespace" {
 }
 
 variable "alarms" {
-  description = "Create the alarms that docs/operations.md explains; they cost about 2.80 US dollars a month. Without alarm_topic_arn they tell nobody."
+  description = "Create the alarms that docs/operations.md explains; they cost about 2.80 US dollars a month. Without alarm_topic_arn they notify nobody."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "alarm_topic_arn" {
-  description = "SNS topic that is told when an alarm begins and ends."
+  description = "SNS topic that is notified when an alarm begins and ends."
   type        = string
   default     = null
 

@@ -1,7 +1,7 @@
 """The states of a Standard execution as a timeline, from its history.
 
 Each event of a history names the one before it on its branch, so parallel branches are told apart by following those
-links. Inputs and outputs may hold what nobody should see, so they are asked for only where the states are those of the
+links. Inputs and outputs may hold secrets, so they are requested only where the states are those of the
 workflow engine: from the input of its steps, the action's name and the step's id are kept, and nothing else.
 """
 

@@ -39,7 +39,7 @@ class Overview:
 
     @property
     def over(self) -> bool:
-        """Whether nothing about the run changes any more by itself."""
+        """Whether the run no longer changes without a person's action."""
         if self.run.execution is not None:
             return not self.run.execution.running
         return not self.keys.keys and self.workflow is None

@@ -21,7 +21,7 @@ _STOP_SECONDS = 10.0
 
 
 class StartedPage:
-    """A page in a process of its own, which listens at `url`. Stop it, or use it as a context manager."""
+    """A page in a separate process, which listens at `url`. Stop it, or use it as a context manager."""
 
     def __init__(self, options: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
         """Start `runstore ui` and return once it listens.

@@ -89,7 +89,7 @@ def unusual_process() -> str:
             return "boto3's requests are traced or replaced in this process"
     session = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
     if session is not None and _was_set_up(session):
-        return "boto3's default session was set up with settings of its own"
+        return "boto3's default session was set up with its own settings"
     return ""
 
 

@@ -123,7 +123,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
 
 
 class _Connection:
-    """An open socket, and since when nobody has used it by the two clocks.
+    """An open socket, and the time since its last use by each of two clocks.
 
     While Lambda freezes a process, either clock may stand still.
     """
@@ -144,7 +144,7 @@ class _Connection:
         return max(clock.elapsed() - self._monotonic, wall if wall >= 0 else float("inf"))
 
     def is_readable(self) -> bool:
-        """Return whether something has arrived that nobody asked for: the server's good-bye, as a rule."""
+        """Return whether unrequested bytes have arrived: usually the server has closed the connection."""
         if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
             return True
         try:
@@ -158,7 +158,7 @@ class _Connection:
 
     def close(self) -> None:
         """Close the socket."""
-        with suppress(OSError):  # it is gone all the same
+        with suppress(OSError):  # it is discarded in any case
             self.sock.close()
 
 

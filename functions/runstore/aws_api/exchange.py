@@ -1,4 +1,4 @@
-"""One HTTP/1.1 answer, read from a socket and believed only if it is whole.
+"""One HTTP/1.1 answer, read from a socket and accepted only if it is complete.
 
 `http.client` takes headers that end in the middle for complete, restarts its time limit with each byte, and spends more
 time on an answer than signing does; and `email`, which it parses headers with, takes 15 ms to import.

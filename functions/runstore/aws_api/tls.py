@@ -1,4 +1,4 @@
-"""The TLS context: whom we believe that a server is who it says."""
+"""The TLS context: which certificate authorities may vouch for a server."""
 
 from __future__ import annotations
 

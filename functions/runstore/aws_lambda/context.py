@@ -24,7 +24,7 @@ def time_left(context: Any) -> Callable[[], float] | None:
 def limited(context: Any) -> AbstractContextManager[None]:
     """Let requests inside this block end, retries included, before the invocation does; without a limit outside Lambda.
 
-    The direct transport keeps to it; boto3 has time limits of its own.
+    The direct transport observes it; boto3 has its own time limits.
     """
     remaining = time_left(context)
     if remaining is None:

@@ -67,7 +67,7 @@ def retire(table: Table, change: StatusChange, time_left: TimeLeft | None = None
     SUCCEEDED deletes 25 items in a request.
 
     When an item was written follows from its expiry, so `ttl_days` must be the same for all writers of the table. An
-    item written with more days looks newer: it is skipped, and expires by itself. An item written with fewer looks
+    item written with more days looks newer: it is skipped, and expires later. An item written with fewer looks
     older: the late event of a failure may take it although a redriven execution has just written it.
 
     Raises:

@@ -29,7 +29,7 @@ SAME_CLOSED_HEAD = "#chain = :chain AND #weight >= #capacity"
 # Expired at write time; false if someone renewed the item meanwhile.
 EXPIRED = "#expires_at <= :now"
 
-# The key is not set, and can be written without sealing a chain: `setdefault` loses to whoever set it first.
+# The key is not set, and can be written without sealing a chain: `setdefault` loses to the writer that was first.
 NOT_SET = f"attribute_not_exists(#run_id) OR ({EXPIRED} AND {OPEN})"
 
 # The chain's open tail. Once it is sealed, a writer with a cached tail cannot append behind the reset.
@@ -102,7 +102,7 @@ _INCREMENT_SEGMENT = (  # a segment that this increment may create: it continues
 # A head that a retried request wrote again after a reset still names the sealed chain: it gets a new one.
 NEW_CHAIN = "SET #chain = :new, #expires_at = :expires_at"
 
-# Large elements go beyond the head, which is closed for them. A late attempt closes a newer head early: nobody sees it.
+# Large elements go beyond the head, which is closed for them. A late attempt closes a newer head early, which changes no result.
 CLOSE_HEAD = (
     "SET #capacity = :zero, #weight = if_not_exists(#weight, :zero), #chain = if_not_exists(#chain, :chain), "
     "#items = if_not_exists(#items, :none), #length = if_not_exists(#length, :zero)"

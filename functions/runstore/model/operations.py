@@ -1,4 +1,4 @@
-"""What each operation asks for, checked: the same for every implementation of the store.
+"""The arguments of each operation, checked: the same for every implementation of the store.
 
 Each function raises InvalidRequestError or one of its kind, or CounterRangeError, before anything is sent.
 """

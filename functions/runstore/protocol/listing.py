@@ -43,7 +43,7 @@ def keys(table: Table, prefix: str) -> list[str]:
 
 
 def snapshot(table: Table, prefix: str, budget: Budget = UNLIMITED) -> dict[str, JSON]:
-    """Return the value of every key that begins with `prefix`. A key that changed meanwhile is read again by itself."""
+    """Return the value of every key that begins with `prefix`. A key that changed meanwhile is read again alone."""
     now, values = clock.now(), {}
     heads: dict[str, Item] = {}
     chains: dict[str, list[Item]] = {}

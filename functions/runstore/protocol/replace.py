@@ -2,7 +2,7 @@
 
 One conditional request replaces an open head. One transaction replaces a closed head and seals its chain's tail, so
 that a writer with a cached tail can never append behind the reset. A list that does not fit a head is written segments
-first: nobody sees half of it, and heads stay small.
+first: no reader sees half of it, and heads stay small.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `run_stores`. pytest loads it by itself where the package is installed.
+"""The pytest plugin: the fixture `run_stores`. pytest loads it automatically if the package is installed.
 
 Nothing but pytest is imported until a test uses the fixture, so that the plugin costs other tests nothing.
 """

@@ -291,7 +291,7 @@ class _Run:
         self.schedule(step, math.ceil(self.now + group.join.delay))
 
     def failed(self, step: StepRun, failure: Failure) -> StepFailure | None:
-        """Have the step's handler go on; return how the run failed if there is none."""
+        """Continue with the step's handler; return how the run failed if there is none."""
         handler = self.workflow.__runstore_workflow__.steps[step.action].on_failure
         if handler is None:
             return StepFailure(failure.name, failure.message, step.action, step.step_id, step.attempts)

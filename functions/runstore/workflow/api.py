@@ -122,8 +122,8 @@ class StepApi:
         first event counts, also one that comes before this step has ended. Waiting costs nothing.
 
         The token can be used in a URL, cannot be guessed, names the run, and is the same in every attempt of this step.
-        Whoever has it can send the event, so hand it only to them. Several waits of one step differ by their action and
-        by how often this attempt has waited for that action.
+        Anyone who has it can send the event, so give it only to the sender. Several waits of one step differ by their
+        action and by how often this attempt has waited for that action.
 
         Args:
             action: The name of a step of this class; not `start`.

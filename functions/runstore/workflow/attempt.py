@@ -72,7 +72,7 @@ def complete_hook(workflow: type[WorkflowClass], store: StepStore, logger: StepL
     try:
         return _output(workflow().on_workflow_complete(HookApi(store, logger=logger))), None
     except Exception as error:  # a user's code may raise anything, and it changes nothing about the run
-        logger.exception("%s failed: the run succeeds all the same, without output", COMPLETE_HOOK)
+        logger.exception("%s failed: the run still succeeds, without output", COMPLETE_HOOK)
         return "null", error
 
 
@@ -101,6 +101,6 @@ def error_hook(
     try:
         workflow().on_workflow_error(failure, HookApi(store, logger=logger))
     except Exception as error:  # as above
-        logger.exception("%s failed: the run fails with the step's error all the same", ERROR_HOOK)
+        logger.exception("%s failed: the run still fails with the step's error", ERROR_HOOK)
         return error
     return None

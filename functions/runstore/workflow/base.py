@@ -49,7 +49,7 @@ class Workflow:
 
         The return value is the execution's output: JSON of at most 190,000 bytes as Lambda writes it, with a space
         after each comma and colon (and, before Python 3.12, non-ASCII escaped). A larger output, and an error of the
-        hook, is logged; the run succeeds all the same, with the output null.
+        hook, is logged; the run still succeeds, with the output null.
         """
 
     def on_workflow_error(self, error: StepFailure, api: HookApi) -> None:

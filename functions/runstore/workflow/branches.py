@@ -1,4 +1,4 @@
-"""Where branches begin and how they go on: executions and their fan-outs, and what follows the outcome of a step."""
+"""Where branches begin and how they continue: executions and their fan-outs, and what follows a step's outcome."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Branches:
     # ------------------------------------------------------------------ Begin
 
     def begin(self, event: Event, table: Table) -> State:
-        """Return the branches of an execution: of a run's root, of one that goes on, or of a fan-out."""
+        """Return the branches of an execution: of a run's root, of one that continues, or of a fan-out."""
         after = machine.END
         if event.child is None:
             kind, items = "root", [self._start(event, table)]

@@ -49,7 +49,7 @@ class WorkflowDefinitionError(RunStoreError, TypeError):
 
 
 class RunEndedError(RunStoreError):
-    """The run has ended, so the step did not run. Start or redrive the execution to go on."""
+    """The run has ended, so the step did not run. Start or redrive the execution to continue."""
 
 
 class WorkflowUnavailableError(TransientError):
@@ -73,7 +73,7 @@ class StepCrashedError(Exception):
 
 
 class EventTimeoutError(Exception):
-    """The error of a step that waited for an event in vain and has no `on_timeout`."""
+    """The error of a step whose event did not come before the timeout, and that has no `on_timeout`."""
 
 
 class WaitEndedError(Exception):

@@ -60,7 +60,7 @@ class Event:
 
     @property
     def listen_failed(self) -> bool:
-        """Whether a state that waits for an event ended by trouble, not by an event or its time-out."""
+        """Whether a state that waits for an event failed, instead of ending by an event or its time-out."""
         return bool(self.error) and self.error.get("Error") not in _WOKEN
 
     def answer(self, following: State) -> State:

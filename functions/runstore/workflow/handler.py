@@ -41,7 +41,7 @@ def make_handler(
     """Return the handler; see `Workflow.lambda_handler`."""
     cached_logger = cache(_new_logger)
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE"):
-        cached_logger()  # while Lambda starts the process, or takes its snapshot, and nobody waits for an answer
+        cached_logger()  # while Lambda starts the process or takes its snapshot, before an invocation waits
     startup.prepare()
 
     def handler(event: Any, context: Any = None) -> Any:

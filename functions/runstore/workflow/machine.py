@@ -5,7 +5,7 @@ A branch carries `next`, which its Choice state looks at:
     do          "wait", "run": the step in `step`, at its time or now    "listen": the step's wait for an event
                 "call": the child execution in `child`                   "fail": the step has failed, with `error`
                 "end": the branch has ended in this execution
-    then        what whoever started this execution does next: "call" (another child), "run" (a step), "end"
+    then        what the starter of this execution does next: "call" (another child), "run" (a step), "end"
     generation  how often the run had been redriven when this was written
 
 A step: id, action, at, timeout, attempt, `input`, `wait` while it waits for an event, `delay` if a join has one,
@@ -120,12 +120,12 @@ def deduct_call(step: State) -> State:
 
 
 def exhausted(step: State) -> bool:
-    """Return whether the branch should go on in another execution."""
+    """Return whether the branch should continue in another execution."""
     return bool(step["events"] < _LEAST)
 
 
 def continue_branch(step: State, now: float, generation: int) -> State:
-    """Return that a branch goes on with a step in this execution, whose budget lasts."""
+    """Return that a branch continues with a step in this execution, whose budget suffices."""
     if epoch_seconds(step["at"]) > now:
         do = "wait"
     elif "wait" in step:
@@ -137,18 +137,18 @@ def continue_branch(step: State, now: float, generation: int) -> State:
 
 
 def chain_of(step: State) -> State:
-    """Return what a child execution takes to go on with a step."""
+    """Return the input of a child execution that continues with a step."""
     return {"chain": {k: v for k, v in step.items() if k not in _BUDGET}, "calls": step["calls"] - 1}
 
 
 def hand_on(step: State, child: str, generation: int) -> State:
-    """Return that a branch goes on in another execution, which this one or its starter starts."""
+    """Return that a branch continues in another execution, which this one or its starter starts."""
     do, then = ("end", "call") if step["back"] else ("call", "end")
     return {"do": do, "then": then, "step": {}, "child": child, "generation": generation}
 
 
 def start_child(child: str, generation: int) -> State:
-    """Return that a branch goes on in a child execution."""
+    """Return that a branch continues in a child execution."""
     return {"do": "call", "then": "end", "step": {}, "child": child, "generation": generation}
 
 
@@ -158,7 +158,7 @@ def first(step: State, generation: int) -> State:
 
 
 def end_with(step: State, generation: int) -> State:
-    """Return that an execution ends and its starter goes on with a step."""
+    """Return that an execution ends and its starter continues with a step."""
     return {"do": "end", "then": "run", "step": step, "child": "", "generation": generation}
 
 

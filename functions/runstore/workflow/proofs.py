@@ -1,6 +1,6 @@
 """Proofs under a run's secret: what a child execution is started with, and the tokens of events.
 
-Both are text that nobody else can make: an HMAC-SHA256 under a random secret that only the run's record holds. A proof
+Nobody else can create either text: an HMAC-SHA256 under a random secret that only the run's record holds. A proof
 covers opaque text, because Step Functions may rewrite the numbers of JSON that passes through a state.
 """
 

@@ -178,7 +178,7 @@ class Records:
         return self._record(step_id, _attempt(attempt, ended) | {"failed": {"BOOL": True}, "handler": {"S": handler}})
 
     def record_attempt(self, step_id: str, attempt: Attempt, ended: float, due: float) -> None:
-        """Note a failed attempt that another follows, for whoever looks at the run; nothing depends on it."""
+        """Note a failed attempt that another follows, for the inspector; nothing depends on it."""
         try:
             attributes = _attempt(attempt, ended) | {"due": number(due)}
             self._table.put(self._table.put_request(key_of("attempt", step_id), attributes))

@@ -111,7 +111,7 @@ def read_steps(table: Table) -> RunView | None:
 def read_token(table: Table, wait: PendingWait) -> str | None:
     """Return the token that sends a wait's event, for someone who is going to send it; None if the run is over.
 
-    Whoever has the token can send the event: do not show it unasked.
+    Anyone who has the token can send the event: do not show it unless asked.
     """
     wire = table.get_raw(RUN)
     return None if wire is None else proofs.event_token(read_run(wire).secret, table.run_id, wait.asked_by, wait.name)

@@ -1,12 +1,12 @@
 """The records of waits for events: the event, and the task tokens that wait for it.
 
-The two sides write first and look afterwards, so whoever is second sees the first:
+Both sides write first and read afterwards, so the second sees what the first wrote:
 
     branch     write the task token, then read the event     an event that is there ends the wait at once
     sender     write the event, then read the task tokens    every token that is there is woken
 
 The event is one conditional write, and so is a time-out in its place: whichever is first counts. A waiter's record and
-the event are items of their own, because a task token can have 2,048 characters, which each write would pay for.
+the event are separate items, because a task token can have 2,048 characters, which each write would pay for.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ request_id = ""
 
 
 class RuntimeFault(Exception):  # noqa: N818 a fault of the function's package, not of a request
-    """A failure that the runtime reports under a name of its own."""
+    """A failure that the runtime reports under Lambda's name for it."""
 
     def __init__(self, name: str, message: str, trace: list[str] | None = None) -> None:
         super().__init__(message)

@@ -90,7 +90,7 @@ def nested_result(child: dict[str, Any], *, as_json: bool) -> dict[str, Any]:
 
 
 def redrive(data: dict[str, Any]) -> Any:
-    """RedriveExecution: go on with the states that did not succeed, with the input that they had."""
+    """RedriveExecution: continue with the states that did not succeed, with the input that they had."""
     arn = data.get("executionArn")
     execution = sfn._executions.get(arn)
     if not execution:

@@ -105,7 +105,7 @@ def attempt_task(state: State, raw_input: Any, execution: dict[str, Any], ctx: C
 
 
 class Work:
-    """What a task has started: it goes on by itself when the task no longer waits for it, as on AWS."""
+    """What a task has started: it continues when the task no longer waits for it, as on AWS."""
 
     def __init__(self, resource: str, effective: Any, scope: Scope, token: str | None) -> None:
         self.done = threading.Event()

@@ -48,7 +48,7 @@ class Column:
 
 
 def print_table(session: Session, columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Print a table as whoever reads it can use it. Control characters in its texts become spaces."""
+    """Print a table for a terminal, or plain text for a pipe. Control characters in its texts become spaces."""
     safe = [[one_line(cell) for cell in row] for row in rows]
     if session.terminal:
         session.print(rich_table(columns, safe, title))

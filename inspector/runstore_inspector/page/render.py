@@ -141,13 +141,13 @@ def _is_short(value: Any) -> bool:
 
 
 def _text(text: str) -> str:
-    """Return a text as JSON writes it, with the characters that nobody sees escaped."""
+    """Return a text as JSON writes it, with invisible characters escaped."""
     written = json.dumps(text, ensure_ascii=False)
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in written)
 
 
 def printable(text: str) -> str:
-    """Return a text with the characters that nobody sees escaped."""
+    """Return a text with invisible characters escaped."""
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 

@@ -59,7 +59,7 @@ class BatchesContract(Contract):
         assert store.apply(operations) == [{"key": "a"}, {"key": "a", "value": [1], "found": True}, {"key": "a"}]
 
     def test_its_tokens_meet_no_others(self, store: Store) -> None:
-        """The same token by itself, of push_many and of another place in a call is another token."""
+        """The same token alone, in push_many and at another position of a call is another token."""
         push = {"do": "push", "key": "list", "item": "x"}
         assert store.push("list", "x", token="t") == 1
         assert store.push_many("list", ["x"], token="t") == 2

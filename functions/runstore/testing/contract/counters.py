@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Odd(float):
-    """A float that writes itself in a way of its own, as numpy's do."""
+    """A float with a repr of its own, as numpy's have."""
 
     def __repr__(self) -> str:
         return f"np.float64({float(self)!r})"
 
 
 class Level(IntEnum):
-    """An int that writes itself in a way of its own."""
+    """An int with a repr of its own."""
 
     LOW = 3
 
@@ -101,7 +101,7 @@ class CountersContract(Contract):
         assert store.get("n") == float(total)
 
     def test_a_counter_takes_any_number_of_tokens(self, run_id: str) -> None:
-        """Beyond one item's worth of tokens a counter goes on as before, for whoever has used it and for a newcomer."""
+        """With more tokens than fit one item, a counter works as before, for old and new writers."""
         store = self.new_store(run_id)
         assert [store.increment("n", 2, token=f"t{number}") for number in range(45)] == list(range(2, 92, 2))
         assert store.increment("n") == 91

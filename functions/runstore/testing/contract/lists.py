@@ -57,7 +57,7 @@ class ListsContract(Contract):
 
     @pytest.mark.parametrize("count", [1, 2, 3, 12, 40, 499, 500, 501, 1_001, 1_500])
     def test_set_writes_a_list_of_any_length(self, run_id: str, count: int) -> None:
-        """A list that is set is read as a whole, in parts, and goes on, whatever it takes to store it."""
+        """A list that is set can be read as a whole and in parts, and pushed to, however many items store it."""
         store = self.new_store(run_id)
         elements = [[number, "x" * 30] for number in range(count)]
         store.set("list", elements)
@@ -85,7 +85,7 @@ class ListsContract(Contract):
         assert store.get("list") == ["a", "b", 0, 1, 2]
 
     def test_push_many_of_nothing(self, store: Store) -> None:
-        """No elements make an empty list, or leave the list as it is."""
+        """No elements create an empty list, or leave a list unchanged."""
         assert store.push_many("list", []) == 0
         assert store.find("list") == (True, [])
         store.push("list", 1)
@@ -116,7 +116,7 @@ class ListsContract(Contract):
         return store, elements
 
     def test_a_range_is_what_slicing_gives(self, ranged: tuple[Store, list[JSON]]) -> None:
-        """For every start, and limits from none to more than there is, the elements of the same slice are returned."""
+        """For every start, and limits from none to more than the list has, the result equals Python's slice."""
         store, elements = ranged
         count = len(elements)
         assert store.get("list") == elements

@@ -69,7 +69,7 @@ class RefusalsContract(Contract):
 
     @pytest.fixture
     def written(self, store: Store) -> Store:
-        """Return a store that holds something, which must stay as it is."""
+        """Return a store whose contents must not change."""
         store.set("key", "kept")
         store.set("list", ["kept"])
         store.set("number", 7)

@@ -28,7 +28,7 @@ class TokensContract(Contract):
         assert store.get("list") == ["a", "b"]
 
     def test_a_repeated_increment_is_one_increment(self, run_id: str) -> None:
-        """The repetition, by any writer, returns the first value; other increments go on."""
+        """The repetition, by any writer, returns the first value; other increments continue from the newest."""
         store = self.new_store(run_id)
         assert store.increment("n", 2, token="t") == 2
         assert store.increment("n", 3) == 5
@@ -52,7 +52,7 @@ class TokensContract(Contract):
     @pytest.mark.parametrize("reset", ["set", "delete"])
     @pytest.mark.parametrize("length", [1, 12])
     def test_a_token_is_forgotten_when_its_key_is_reset(self, run_id: str, reset: str, length: int) -> None:
-        """After a set or delete of the key the same token takes effect anew."""
+        """After a set or delete of the key, the same token takes effect again."""
         store = self.new_store(run_id)
         store.push_many("list", [[number, LONG] for number in range(length)])
         assert store.push("list", "mine", token="t") == length + 1
@@ -88,7 +88,7 @@ class TokensContract(Contract):
         assert store.get("list") == tokens
 
     def test_push_many_and_push_do_not_share_tokens(self, store: Store) -> None:
-        """The parts of a push_many have tokens of their own: a push under the caller's token is another operation."""
+        """The parts of a push_many have derived tokens: a push under the caller's token is another operation."""
         assert store.push_many("list", ["a", "b"], token="t") == 2
         assert store.push("list", "c", token="t") == 3
         assert store.push_many("list", ["a", "b"], token="t") == 2

@@ -67,7 +67,7 @@ function stop() {
   document.body.dataset.state = "";
 }
 
-// A page that nobody looks at reads nothing.
+// A hidden page reads nothing.
 document.addEventListener("visibilitychange", () => {
   if (!main?.dataset.live) return;
   if (document.hidden) stop(); else listen();
