@@ -106,7 +106,7 @@ def test_a_missing_permission(operation: Callable[[RunStore], Any], code: str) -
 def test_throttling(operation: tuple[str, Callable[[RunStore], Any]]) -> None:
     """Throttling that outlasts the retries asks to try again and says how to write less at once."""
     name, call = operation
-    with pytest.raises(ThrottledError, match=r"wrote nothing: try again.*push_many") as caught:
+    with pytest.raises(ThrottledError, match=r"wrote nothing\. Try again.*push_many") as caught:
         call(_answering(400, "ProvisionedThroughputExceededException"))
     assert (caught.value.operation, caught.value.run_id) == (name, "run")
 
@@ -127,7 +127,7 @@ def test_a_failure_of_dynamodb(operation: tuple[str, Callable[[RunStore], Any]],
 def test_a_missing_table(backend: Backend, operation: Callable[[RunStore], Any]) -> None:
     """A table that is not there is an error of the deployment; the variable that names it is named."""
     store = RunStore("run", table_name="no-such-table", client=backend.client())
-    with pytest.raises(ConfigurationError, match="'no-such-table': there is no such table here: check RUNSTORE_TABLE"):
+    with pytest.raises(ConfigurationError, match=r"'no-such-table': there is no such table\. Check RUNSTORE_TABLE"):
         operation(store)
 
 

@@ -93,6 +93,6 @@ def test_nothing_appended_is_no_part() -> None:
     """When the first request fails, nothing was appended and repeating is right."""
     network = _Failing(_throttle)
     network.updates = 2
-    with pytest.raises(ThrottledError, match="That request wrote nothing: try again") as caught:
+    with pytest.raises(ThrottledError, match=r"That request wrote nothing\. Try again") as caught:
         network.store().push_many("list", ITEMS)
     assert (caught.value.appended, caught.value.may_have_happened) == (0, False)

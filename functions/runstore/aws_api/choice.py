@@ -1,7 +1,7 @@
 """Whether this process reaches AWS directly or through boto3, and why.
 
-The direct way serves the usual Lambda function. Whatever it does not know is boto3's: a wrong guess towards boto3 costs
-time, a wrong guess the other way would cost the request.
+The direct transport serves the usual Lambda function. Everything that it does not know is left to boto3: a needless
+boto3 costs time, a wrong direct transport would fail.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class TransportChoice(NamedTuple):
 def choose(service: Service, environment: Mapping[str, str] | None = None) -> TransportChoice:
     """Return how this process should reach `service`.
 
-    RUNSTORE_TRANSPORT decides if it is set. Else it is the direct way inside Lambda, and boto3 elsewhere and wherever
-    the process or its environment has something unusual.
+    RUNSTORE_TRANSPORT decides if it is set. Otherwise the choice is "direct" inside Lambda, and "boto3" elsewhere and
+    if the process or its environment has something unusual.
 
     Raises:
         ConfigurationError: RUNSTORE_TRANSPORT is neither "boto3" nor "direct".
@@ -77,7 +77,7 @@ def choose(service: Service, environment: Mapping[str, str] | None = None) -> Tr
 
 
 def unusual_process() -> str:
-    """Return what in this process wants to see boto3's requests; "" if nothing does. Can change at any time."""
+    """Return what in this process intercepts boto3's requests; "" if nothing does. Can change at any time."""
     moto = getattr(sys.modules.get("moto.core.models"), "botocore_stubber", None)
     if getattr(moto, "enabled", False):
         return "moto answers requests in this process"
@@ -103,7 +103,7 @@ def _was_set_up(session: object) -> bool:
 
 def _unusual_environment(environment: Mapping[str, str]) -> str:
     if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-        return "SnapStart is on, under which credentials are no environment variables"
+        return "SnapStart is on, and then credentials are not in environment variables"
     for variable in _CONTAINER:
         if environment.get(variable):
             return f"credentials come from {variable}"
@@ -120,7 +120,7 @@ def _unusual_environment(environment: Mapping[str, str]) -> str:
 
 
 def _unusual_file(path: str) -> str:
-    """Return what in a configuration file only boto3 knows how to follow."""
+    """Return the setting of a configuration file that only boto3 supports; "" if there is none."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 the same
             text = file.read()

@@ -1,4 +1,4 @@
-"""Connections to one server: opened, kept alive, and thrown away when they cannot be trusted."""
+"""Connections to one server: opened, kept alive, and discarded when they may be dead."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MAX_IDLE_SECONDS_UNREPEATABLE = 1.0
 class Pool:
     """Idle connections to one server; safe between threads, and not shared with a child of fork.
 
-    Makes the TLS context right away, which takes longest of all: make a pool while Lambda initialises.
+    Creates the TLS context at once, which takes longest: create a pool while Lambda initialises.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -55,7 +55,7 @@ class Pool:
 
         Raises:
             NotSentError: The server could not be reached.
-            BrokenAnswerError: The request may have taken effect, and no whole answer came.
+            BrokenAnswerError: The request may have taken effect, but no complete answer came.
         """
         connection = self._take(_MAX_IDLE_SECONDS if repeatable else _MAX_IDLE_SECONDS_UNREPEATABLE)
         reused = connection is not None

@@ -1,9 +1,9 @@
 """What all Lambda functions of the run store share: validation of events and results, logs and metrics.
 
 An invocation writes one log line and one set of metrics (CloudWatch's embedded metric format): run id, key, operation,
-sizes, requests and time, never a value. Lambda's runtime adds lines of its own; after a failure, one with the error and
+sizes, requests and time, never a value. Lambda's runtime adds its own lines; after a failure, one with the error and
 its traceback. Metrics have the dimensions service and operation, so their number does not grow with runs or keys; each
-also counts with the dimension service alone, for alarms on all functions at once.
+is also counted with only the dimension service, for alarms on all functions at once.
 """
 
 from __future__ import annotations

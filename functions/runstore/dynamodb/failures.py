@@ -1,4 +1,4 @@
-"""What a failed DynamoDB request means to the caller, and whether the table sends it again."""
+"""How a failed DynamoDB request is reported to the caller, and whether the table sends it again."""
 
 from __future__ import annotations
 
@@ -66,16 +66,16 @@ def translate_error(
         return ConfigurationError(f"cannot send {operation} to table {table!r}: {str(failure).rstrip('.')}")
     said = str(failure).rstrip(".") or ", ".join(sorted(codes))
     if codes & (_THROTTLED | _CONFLICTS):
-        what = f"DynamoDB throttled {operation} to the last attempt ({', '.join(sorted(codes))})"
+        what = f"DynamoDB throttled {operation} at every attempt ({', '.join(sorted(codes))})"
         return _with_advice(ThrottledError, what, may_have_happened=may_have_happened)
     if failure.status >= _SERVER_ERROR or codes & _FAILED:
-        what = f"DynamoDB failed at {operation}: {said}"
+        what = f"DynamoDB failed to process {operation}: {said}"
         return _with_advice(UnavailableError, what, may_have_happened=may_have_happened)
     if not codes:
         what = f"DynamoDB gave no complete answer to {operation}: {said}"
         return _with_advice(UnavailableError, what, may_have_happened=may_have_happened)
     if "ResourceNotFoundException" in codes:
-        why = f"there is no such table here: check {TABLE_VARIABLE}, the region and the account"
+        why = f"there is no such table. Check {TABLE_VARIABLE}, the region and the account"
     elif codes & _FORBIDDEN:
         why = f"not permitted: {said}"
     else:
@@ -84,19 +84,19 @@ def translate_error(
 
 
 def unprocessed(operation: str) -> ThrottledError:
-    """Return the error for a batch of which DynamoDB left a part undone at every attempt."""
-    return ThrottledError(f"DynamoDB left part of {operation} unprocessed to the last attempt: try again")
+    """Return the error for a batch that DynamoDB processed only in part at every attempt."""
+    return ThrottledError(f"DynamoDB left part of {operation} unprocessed at every attempt. Try again")
 
 
 def _with_advice(kind: type[RunStoreError], what: str, *, may_have_happened: bool) -> RunStoreError:
     advice = (
-        "The write may have happened: get, set, delete and anything with a token can be repeated safely; "
-        "a push or an increment without a token may then count twice"
+        "The write may have happened. It is safe to repeat get, set, delete and anything with a token; "
+        "a repeated push or increment without a token may count twice"
         if may_have_happened
-        else "That request wrote nothing: try again"
+        else "That request wrote nothing. Try again"
     )
     pace = (
-        ". One run supports about 1,000 write units a second: pace a larger fan-out, or batch with push_many"
+        ". One run can use about 1,000 write units a second: pace a larger fan-out, or batch with push_many"
         if kind is ThrottledError
         else ""
     )

@@ -1,4 +1,4 @@
-"""What happens to a run's items when its execution ends outside the completion state, or is redriven.
+"""What happens to a run's items when its execution ends without its completion state, or is redriven.
 
     attempt 0      FAILED 0   RUNNING 1   attempt 1      FAILED 1   RUNNING 2   attempt 2
     ──────────────────┤           ├──────────────────────────┤           ├──────────────▶ time
@@ -58,17 +58,17 @@ class Retirement(NamedTuple):
 
 
 def retire(table: Table, change: StatusChange, time_left: TimeLeft | None = None) -> Retirement:
-    """Do with a run's items what the execution's new status asks for.
+    """Delete, keep or restore a run's items, as the execution's new status requires.
 
-    SUCCEEDED deletes them. FAILED, TIMED_OUT and ABORTED keep them for the failed retention, or delete them when that
-    is 0. RUNNING after a redrive restores the full expiry. An older event never undoes a newer one, and what a redriven
-    execution has written is never taken by the event of an earlier failure. Every event can be repeated: it continues
-    with the items that it has not dealt with. Costs a Query over the run, and a write for each item that it changes;
+    SUCCEEDED deletes them. FAILED, TIMED_OUT and ABORTED keep them for the failed retention, or delete them if that is
+    0. RUNNING after a redrive restores the full expiry. An older event never undoes a newer one, and the event of an
+    earlier failure never changes what a redriven execution has written. Every event can be repeated: it continues with
+    the items that it has not changed yet. Costs a Query over the run, and a write for each item that it changes;
     SUCCEEDED deletes 25 items in a request.
 
-    When an item was written follows from its expiry, so `ttl_days` must be the same for all writers of the table. An
-    item written with more days looks newer: it is skipped, and expires later. An item written with fewer looks
-    older: the late event of a failure may take it although a redriven execution has just written it.
+    An item's write time is derived from its expiry, so `ttl_days` must be the same for all writers of the table. An
+    item written with more days looks newer: it is skipped, and expires later. An item written with fewer days looks
+    older: the late event of a failure may retire it although a redriven execution has just written it.
 
     Raises:
         IncompleteCompletionError: `time_left` came to its end first.

@@ -1,7 +1,7 @@
 """EventBridge's event "Step Functions Execution Status Change", as retire_run receives it.
 
-Whoever may invoke the function can send it anything, and an event decides over the items of a run. So it is believed
-only from `aws.states`, for an execution in the function's own account and region.
+A caller of the function can send any event, and an event can delete the items of a run. So the function accepts events
+only from `aws.states`, for an execution in its own account and region.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ def owner_of_function(context: Any) -> Owner | None:
 def parse(event: Any, owner: Owner | None) -> StatusChange:
     """Return the status change that an event reports.
 
-    Numbers may be text, and missing fields empty text or "null": that is what an input transformer makes of them.
+    An input transformer turns numbers into text, and missing fields into empty text or "null"; these are accepted.
 
     Args:
         event: The event, whole or reduced to the fields that count.
         owner: Whose executions may be retired; None for those of the event's own account and region.
 
     Raises:
-        InvalidRequestError: The event is another one, or something in it is wrong; the message names it.
-        InvalidRunIdError: `detail.executionArn` is no run id.
+        InvalidRequestError: This is another kind of event, or a field is wrong; the message names it.
+        InvalidRunIdError: `detail.executionArn` is not a valid run id.
     """
     if not isinstance(event, dict) or event.get("detail-type") != _DETAIL_TYPE:
         raise InvalidRequestError(f"the event must be EventBridge's {_DETAIL_TYPE!r}; got another one")
@@ -61,7 +61,7 @@ def parse(event: Any, owner: Owner | None) -> StatusChange:
         raise InvalidRequestError(f"source must be {_SOURCE!r}; got {_shown(event.get('source'))}")
     detail = event.get("detail")
     if not isinstance(detail, dict):
-        raise InvalidRequestError("detail must be the object that Step Functions sends; got none")
+        raise InvalidRequestError(f"detail must be the object that Step Functions sends; got {_shown(detail)}")
     run_id = check_run_id(detail.get("executionArn"))
     _check_owner(event, run_id, owner)
     status = detail.get("status")
@@ -95,7 +95,7 @@ def _check_owner(event: dict[str, Any], run_id: str, owner: Owner | None) -> Non
 
 
 def _number(value: Any) -> float | None:
-    """Return a number of the event, NaN for anything that is none, None where there is none."""
+    """Return a number of the event, NaN for anything else, None if the field is missing or empty."""
     if value is None or (isinstance(value, str) and value in {"", "null"}):
         return None
     if type(value) in {int, float}:

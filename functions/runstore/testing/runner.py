@@ -1,4 +1,4 @@
-"""Runs a whole workflow in process: no AWS, no waiting, every step in an order of the test's choosing."""
+"""Runs a whole workflow in process: no AWS, no waiting, steps in an order that the test chooses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SECRET = "in-process"  # noqa: S105 of runs that nobody can reach
 
 
 class InjectedError(Exception):
-    """What a step fails with when a test has it fail a number of times."""
+    """The error of a step that a test lets fail a number of times."""
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class WorkflowResult:
         steps: The steps in the order in which they first ran, `start` first.
         hooks: The hooks that were called.
         hook_error: What the hook raised, or what was wrong with its output; None if nothing was. In production it is
-            logged, and the run ends the same, so a test should look.
+            only logged and does not change the status, so a test should check it.
         seconds: How long the run would have taken if steps took no time.
     """
 
@@ -129,11 +129,12 @@ def run_workflow(  # noqa: PLR0913 all but two are by keyword, each with a defau
             "random" (by `seed`), or a function of the steps that returns the index of one.
         seed: For "random": the same seed, the same order.
         failures: Steps that fail, by action: with a number, every such step fails so many times with InjectedError;
-            with an exception, it fails each time with that. The step's code runs before it fails, so that a test sees
-            what a second attempt makes of what the first one did.
+            with an exception, it fails each time with that. The step's code runs before it fails, so that a test can
+            check that a second attempt repeats nothing.
         events: The bodies of events, by the action that waits for one: `{"approve": {"ok": True}}`. Each wait for the
             action gets it at once. A wait for another action times out.
-        store: The store to run on, with state of your own or to look at afterwards; by default a new one.
+        store: The store of the run, if it must have state before, or you want to read it afterwards; by default a new
+            one.
 
     Raises:
         InvalidRequestError: `data`, `headers` or an event is not JSON, `workflow` is not a workflow class, `failures`

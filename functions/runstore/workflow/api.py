@@ -1,4 +1,4 @@
-"""What a step or hook gets as `api`."""
+"""The argument `api` of steps and hooks."""
 
 from __future__ import annotations
 

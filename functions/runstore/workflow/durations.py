@@ -1,4 +1,4 @@
-"""Delays as people write them: seconds as a number, or text such as "5 min"."""
+"""Delays: seconds as a number, or text such as "5 min"."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class WaitEndedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StepFailure:
-    """What `on_workflow_error` gets: the step that failed for good.
+    """The argument of `on_workflow_error`: the step whose last attempt failed.
 
     `name` is the class name of what the step raised and `message` its text; `action` and `step_id` name the step;
     `attempts` says how often it was tried.

@@ -64,7 +64,7 @@ _END_HOOK = "SET #output = :output, #ended = :ended"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What is known of a step that runs: its action, which attempt this is, when the first began, the last error."""
+    """A step that runs: its action, the number of this attempt, when the first began, the last error."""
 
     action: str
     number: int
@@ -74,7 +74,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a step.
+    """The outcome of a step.
 
     A success scheduled `count` steps: `entries` are those of a narrow fan-out, or `nonce` names the records that have
     them. An entry has action and due, `data` unless the payload has a record, and `wait`. `join` is like an entry, with

@@ -81,7 +81,7 @@ def of_timeline(timeline: Timeline, only: str = "") -> Chart:
 
 
 def of_workflow(workflow: Workflow, began: float, ended: float | None, only: str = "") -> Chart:
-    """Return the chart of a workflow class's steps. Steps that are due far ahead extend beyond its right edge."""
+    """Return the chart of a workflow class's steps. Steps that are due much later extend beyond its right edge."""
     now = ended or clock.now()
     earliest = min([began, *(step.began for step in workflow.steps if step.began is not None)])
     latest = max([now, *(step.due or 0 for step in workflow.steps if step.status in {"waiting", "retrying"})])
