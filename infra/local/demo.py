@@ -87,7 +87,7 @@ def run(report: Report, options: argparse.Namespace, order: dict[str, Any], sour
     name, example = options.workflow, EXAMPLES[options.workflow]
     with LocalStack.start() as stack, contextlib.ExitStack() as until_the_end:
         if f"{name}Arn" not in stack.outputs:
-            raise LocalStackError(f"WORKFLOW must be one of the template's state machines; {name} is none")
+            raise LocalStackError(f"WORKFLOW must be one of the template's state machines; got {name}")
         report.line("local stack", f"template.yaml on {stack.endpoint} in {time.monotonic() - began:.1f} s")
         report.line("", describe_resources(stack))
         for warning in stack.warnings():

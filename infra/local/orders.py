@@ -30,7 +30,7 @@ def read_order(path: Path) -> dict[str, Any]:
     fault = next(faults(order), None)
     if fault:
         raise OrderError(
-            f'{path} is not an order: {fault}; it takes {{"customer": {{"id"}}, "line_items": [{{"id"}}]}}'
+            f'{path} is not an order: {fault}; an order is {{"customer": {{"id"}}, "line_items": [{{"id"}}]}}'
         )
     return {"customer": order["customer"], "line_items": order["line_items"], "delaySeconds": delay_of(order)}
 
@@ -42,7 +42,7 @@ def make_order(items: int) -> dict[str, Any]:
         OrderError: The number is not one that an execution can take.
     """
     if not 1 <= items <= MOST_ITEMS:
-        raise OrderError(f"{items} line items are not possible: 1 to {MOST_ITEMS:,} fit one execution")
+        raise OrderError(f"ITEMS must be 1 to {MOST_ITEMS:,}, as many as fit one execution; got {items}")
     line_items = [{"id": f"item-{number:04}"} for number in range(1, items + 1)]
     return {"customer": {"id": "C-1024"}, "line_items": line_items, "delaySeconds": 1}
 

@@ -65,10 +65,13 @@ def prepare() -> str:
     """
     docker = shutil.which("docker")
     if docker is None:
-        raise LocalStackError("SAM local runs functions in Docker containers, and there is no `docker` on the PATH")
+        raise LocalStackError("`docker` must be on the PATH, because SAM runs functions in containers; it is not there")
     runtimes = _template()["Parameters"]["PythonRuntime"]["AllowedValues"]
     if RUNTIME not in runtimes:
-        raise LocalStackError(f"{RUNTIME} is none of {', '.join(runtimes)}: make sam-local PYTHON=... VENV=...")
+        raise LocalStackError(
+            f"the Python that runs this must be one of {', '.join(runtimes)}; got {RUNTIME}. Run make sam-local "
+            "PYTHON=... VENV=..."
+        )
     _run([docker, "version", "--format", "{{.Server.Version}}"])  # without a running engine nothing need be built
     _run([str(SAM), "build", *OVERRIDES])
     endpoint = start_dynamodb(docker)

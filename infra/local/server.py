@@ -54,7 +54,7 @@ class Server:
                 f"this Python lacks {', '.join(missing)}; `make demo` and `make local` install it in .venv"
             )
         if shutil.which("make") is None:
-            raise LocalStackError("the layer is built with make, and there is none on the PATH")
+            raise LocalStackError("make must be on the PATH to build the layer; it is not there")
         runtime_packages = installed(RUNTIME_LOCK)
         self.folder = Path(tempfile.mkdtemp(prefix="runstore-local-"))
         self.request_log = self.folder / REQUEST_LOG

@@ -73,7 +73,7 @@ def explain(error: Exception) -> InspectorError:
     if denied := _DENIED.search(text):
         resource = f" on {denied['resource']}" if denied["resource"] else ""
         return InspectorError(
-            f"the permission {denied['action']}{resource} is missing: add it to what you are signed in as"
+            f"the permission {denied['action']}{resource} is missing: add it to the role or user that you use"
         )
     cause = error.__cause__ if isinstance(error, RunStoreError) else error
     if isinstance(cause, ClientError):
@@ -95,7 +95,7 @@ def _client_error(error: ClientError) -> InspectorError:
         return InspectorError(f"a permission for {name} is missing: {said}")
     if code == "ResourceNotFoundException" and name != "GetExecutionHistory":
         return InspectorError(
-            "no such table here: check --table (or RUNSTORE_TABLE), --region, --profile and --endpoint-url"
+            "there is no such table: check --table (or RUNSTORE_TABLE), --region, --profile and --endpoint-url"
         )
     return InspectorError(f"AWS refused {name}: {code}: {said}")
 

@@ -116,7 +116,7 @@ def test_an_impossible_number_of_items_is_refused() -> None:
     """A number of line items that no execution can take is an order at fault, too."""
     done = demo("--items", "1701")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "demo: 1701 line items are not possible: 1 to 1,700 fit one execution\n"
+    assert done.stderr == "demo: ITEMS must be 1 to 1,700, as many as fit one execution; got 1701\n"
 
 
 def test_a_killed_parent_leaves_no_process() -> None:

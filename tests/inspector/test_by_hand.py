@@ -117,7 +117,7 @@ def test_the_state_machine_of_this_version_is_printed(cli: Cli) -> None:
         ({"RUNSTORE_TABLE": ""}, "no table is named: pass --table or --stack, or set RUNSTORE_TABLE"),
         ({"AWS_DEFAULT_REGION": ""}, "no AWS region is set: pass --region, or set AWS_REGION"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no AWS credentials were found: pass --profile"),
-        ({"RUNSTORE_TABLE": "nowhere"}, "no such table here: check --table"),
+        ({"RUNSTORE_TABLE": "nowhere"}, "there is no such table: check --table"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "check --endpoint-url"),
         ({"AWS_PROFILE": "nobody"}, "aws configure list-profiles"),
     ],

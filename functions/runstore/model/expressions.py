@@ -102,7 +102,7 @@ _INCREMENT_SEGMENT = (  # a segment that this increment may create: it continues
 # A head that a retried request wrote again after a reset still names the sealed chain: it gets a new one.
 NEW_CHAIN = "SET #chain = :new, #expires_at = :expires_at"
 
-# Large elements go beyond the head, which is closed for them. A late attempt closes a newer head early, which changes no result.
+# Large elements go beyond the head, which is closed for them. A late attempt may close a newer head early.
 CLOSE_HEAD = (
     "SET #capacity = :zero, #weight = if_not_exists(#weight, :zero), #chain = if_not_exists(#chain, :chain), "
     "#items = if_not_exists(#items, :none), #length = if_not_exists(#length, :zero)"

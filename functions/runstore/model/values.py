@@ -125,7 +125,9 @@ def encode_delta(delta: Any) -> str:
 
 def out_of_range() -> CounterRangeError:
     """Return the error for a counter whose new value DynamoDB's N cannot hold."""
-    return CounterRangeError(f"the counter's new value must have {_RANGE}; got one outside that range. Nothing was written")
+    return CounterRangeError(
+        f"the counter's new value must have {_RANGE}; got one outside that range. Nothing was written"
+    )
 
 
 def check_count(name: str, number: Any) -> int:

@@ -129,7 +129,7 @@ class Engine:
             lambda wait: proofs.event_token(run.secret, self.store.run_id, step["id"], wait),
         )
         if step["action"] not in self.definition.steps:
-            message = f"{self.definition.name} has no step {step['action']!r} any more: another version was deployed meanwhile"
+            message = f"{self.definition.name} has no step {step['action']!r} any more; another version was deployed"
             failure: Failure | None = Failure(InvalidActionError.__name__, message, permanent=True)
         else:
             store = StepStore(self.store, step["id"])

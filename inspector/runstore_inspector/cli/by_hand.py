@@ -16,8 +16,10 @@ from runstore_inspector.problems import NotFoundError, UsageError, one_line
 if TYPE_CHECKING:
     from runstore import JSON, RunStore
 
-_NEGATIVE = {"ignore_unknown_options": True}  # so that -5 is a value and no option
-_TOKEN = click.option("--token", metavar="TEXT", help="Names this operation: repeated under it, it counts once.")
+_NEGATIVE = {"ignore_unknown_options": True}  # so that -5 is a value, not an option
+_TOKEN = click.option(
+    "--token", metavar="TEXT", help="Names this operation: repeated with the same token, it counts once."
+)
 _TEXT = click.option("--text", "is_text", is_flag=True, help="Take the value as text, also if it looks like JSON.")
 
 
@@ -41,7 +43,7 @@ def writable(session: Session, run: str) -> RunStore:
     """Return the store of a run that is written to; one that nothing is known of begins with this write."""
     found = executions.look_up(session.connection, run)
     if found is None:
-        session.note(f"runstore: {one_line(run)} is new: nothing is known of such a run")
+        session.note(f"runstore: {one_line(run)} is new: there was no such run before")
     return session.connection.store(found.id if found else run)
 
 
