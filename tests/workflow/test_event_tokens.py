@@ -102,7 +102,7 @@ def test_a_hook_waits_for_nothing_and_joins_nothing() -> None:
                 try:
                     call("start")
                 except SchedulingError as error:
-                    names.append(str(error).split(":")[0])
+                    names.append(str(error).split(";")[0])
             return names
 
     assert run_workflow(Wrong).output == [
