@@ -214,6 +214,7 @@ def test_an_error_hook_that_raises_is_told() -> None:
         ({"failures": {"node": -1}}, "from 0"),
         ({"failures": {"node": True}}, "failures of node must be .*; got True"),
         ({"failures": [("node", 5)]}, "a member for each step"),
+        ({"headers": ["x"]}, "headers must be an object; got a list"),
     ],
 )
 def test_a_test_that_would_test_nothing_is_refused(arguments: dict[str, Any], says: str) -> None:

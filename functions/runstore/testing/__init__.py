@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runstore.testing.memory import InMemoryRunStore
-    from runstore.testing.runner import InjectedError, StepRun, WorkflowResult, run_workflow
+    from runstore.testing.results import InjectedError, StepRun, WorkflowResult
+    from runstore.testing.runner import run_workflow
 
+_MODULES = {
+    "InMemoryRunStore": "memory",
+    "InjectedError": "results",
+    "StepRun": "results",
+    "WorkflowResult": "results",
+    "run_workflow": "runner",
+}
 __all__ = ["InMemoryRunStore", "InjectedError", "StepRun", "WorkflowResult", "run_workflow"]
 
 
@@ -26,5 +34,4 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is used: pytest imports this package at every start, for its plugin."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "memory" if name == "InMemoryRunStore" else "runner"
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
