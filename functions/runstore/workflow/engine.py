@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import json
 import math
-import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runstore.errors import RunStoreError
 from runstore.workflow import machine, proofs
 from runstore.workflow.api import StepApi, StepLogger
-from runstore.workflow.attempt import WorkflowClass, complete_hook, error_hook, run_step
+from runstore.workflow.attempt import WorkflowClass, run_step
 from runstore.workflow.branches import Branches
-from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK, Definition
 from runstore.workflow.errors import (
     EventTimeoutError,
-    HookRunningError,
     InvalidActionError,
     RunEndedError,
     StepFailure,
     WaitEndedError,
 )
 from runstore.workflow.failures import Failure, caught_failure
+from runstore.workflow.hooks import Hooks
+from runstore.workflow.inputs import step_data
 from runstore.workflow.metrics import Counts, count_failure
 from runstore.workflow.records import Attempt, Outcome
 from runstore.workflow.schedule import Limits, Schedule
@@ -36,18 +34,17 @@ from runstore.workflow.waits import WaitRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from runstore.dynamodb.table import Table
     from runstore.settings import Settings
     from runstore.store import RunStore
+    from runstore.workflow.definition import Definition
     from runstore.workflow.events import Event
     from runstore.workflow.machine import State
     from runstore.workflow.records import Records
     from runstore.workflow.run_record import Run
 
 _MAX_REMEMBERED = 200  # characters of an earlier attempt's error, which the state carries
-_INVOCATION = 900.0  # seconds: the longest that Lambda gives
 _SLACK = 5.0  # seconds between the deadline that a state waits for and the one of the record
 
 
@@ -65,10 +62,13 @@ class Engine:
     time_left: Callable[[], float] | None = None
     counts: Counts = field(default_factory=Counts)
     branches: Branches = field(init=False)
+    hooks: Hooks = field(init=False)
 
     def __post_init__(self) -> None:
         """Share what the tasks have in common."""
         object.__setattr__(self, "branches", Branches(self.definition, self.records, self.settings, self.now))
+        shared = (self.workflow, self.store, self.records, self.logger, self.counts, self.now, self.time_left)
+        object.__setattr__(self, "hooks", Hooks(*shared))
 
     @property
     def definition(self) -> Definition:
@@ -135,7 +135,9 @@ class Engine:
             store = StepStore(self.store, step["id"])
             api = StepApi(store, schedule, step_id=step["id"], attempt=step["attempt"], logger=self.logger)
             self.counts["Attempts"] += 1
-            failure = run_step(self.workflow, step["action"], self._data(step["input"]), run.headers, api)
+            failure = run_step(
+                self.workflow, step["action"], step_data(self.table, self.records, step["input"]), run.headers, api
+            )
         if failure is not None:
             return self._failed_attempt(step | {"began": began}, failure, run, generation)
         ids = machine.scheduled_ids(step["id"], len(schedule.branches), joined=schedule.joined is not None)
@@ -143,28 +145,6 @@ class Engine:
         self.counts["Steps"] += 1
         outcome = self.records.record_success(step["id"], attempt, self.now(), schedule, ids)
         return self.branches.after(step, outcome, run, generation)
-
-    def _data(self, given: State) -> Any:
-        """Return what a step gets as `data`."""
-        if "data" in given:
-            return json.loads(given["data"])
-        if "ref" in given:
-            return self.records.payload(given["of"], given["ref"])
-        if "wait" in given:
-            event = self._waits(given["wait"]).event()
-            data = {"payload": self._data(given["input"])}
-            return data if event is None or event.timed_out else data | {"event": event.body}
-        failed = given["failed"]
-        outcome = self.records.outcome(failed["id"])
-        if outcome is None or outcome.failure is None:
-            raise RunEndedError(f"the outcome of step {failed['id']} is gone: the run was completed meanwhile")
-        return {
-            "error": {"name": outcome.failure.name, "message": outcome.failure.message},
-            "action": failed["action"],
-            "step_id": failed["id"],
-            "attempts": outcome.attempts,
-            "data": self._data(given["input"]),
-        }
 
     # ------------------------------------------------------------------ failures
 
@@ -233,7 +213,7 @@ class Engine:
         return self._fail((failed and failed.failure) or report)
 
     def _fail(self, failure: StepFailure) -> StepFailure:
-        self._error_hook(failure)
+        self.hooks.failed(failure)
         return failure
 
     def _given_back(self, branch: State, event: Event) -> State:
@@ -243,11 +223,6 @@ class Engine:
         for name in ("began", "error"):
             step.pop(name, None)
         return machine.continue_branch(step | {"attempt": 1}, self.now(), event.generation)
-
-    def _error_hook(self, failure: StepFailure) -> None:
-        if self.records.begin_hook(ERROR_HOOK, *self._owner()).mine:
-            self.counts["FailedRuns"] += 1
-            error_hook(self.workflow, failure, StepStore(self.store, ERROR_HOOK), self.logger)
 
     # ------------------------------------------------------------------ waits for events
 
@@ -291,24 +266,7 @@ class Engine:
 
     def hook(self, _event: Event) -> State:
         """Run the completion hook, if no invocation has begun it before, and return its output."""
-        hook = self.records.begin_hook(COMPLETE_HOOK, *self._owner())
-        if hook.running:
-            raise HookRunningError(f"another invocation is still running {COMPLETE_HOOK}")
-        if not hook.mine:
-            if hook.output is None:
-                self.logger.error("%s was begun before and did not end: it is not begun again", COMPLETE_HOOK)
-            return {"output": None if hook.output is None else json.loads(hook.output)}
-        text = complete_hook(self.workflow, StepStore(self.store, COMPLETE_HOOK), self.logger)[0]
-        try:
-            self.records.end_hook(COMPLETE_HOOK, text, self.now())
-        except RunStoreError:  # the output is in hand: only if this answer is lost too will it be missing
-            self.logger.exception("the output of %s could not be recorded", COMPLETE_HOOK)
-        return {"output": json.loads(text)}
-
-    def _owner(self) -> tuple[str, float, float]:
-        """Return a name for this invocation, the time, and the time by which Lambda has ended it."""
-        now = self.now()
-        return secrets.token_urlsafe(9), now, now + (self.time_left() if self.time_left else _INVOCATION)
+        return self.hooks.complete()
 
 
 def _started_step(child: str) -> str:
