@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Protocol
 
 from runstore.errors import ValueTooLargeError
@@ -12,7 +12,7 @@ from runstore.model.values import encode
 from runstore.workflow.api import HookApi
 from runstore.workflow.definition import COMPLETE_HOOK, ERROR_HOOK
 from runstore.workflow.errors import WorkflowDefinitionError
-from runstore.workflow.failures import Failure, failure_of
+from runstore.workflow.failures import Failure, fails_the_step, failure_of
 from runstore.workflow.machine import MAX_STATE
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runstore.workflow.errors import StepFailure
     from runstore.workflow.stepstore import StepStore
 
+_UNBEGUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _ESCAPES = sys.version_info < (3, 12)  # Lambda's runtime then writes what is not ASCII as \uXXXX
 
 
@@ -43,7 +44,9 @@ def run_step(workflow: type[WorkflowClass], action: str, data: Any, headers: Any
     try:
         returned = getattr(workflow(), action)(data, headers, api)
         _check_that_it_ran(workflow, action, returned)
-    except Exception as error:
+    except BaseException as error:
+        if not fails_the_step(error):
+            raise
         api.logger.exception("step %s failed in attempt %d", action, api.attempt)
         return failure_of(error)
     if returned is not None:
@@ -57,9 +60,9 @@ def run_step(workflow: type[WorkflowClass], action: str, data: Any, headers: Any
 
 def _check_that_it_ran(workflow: type[WorkflowClass], action: str, returned: Any) -> None:
     """Raise WorkflowDefinitionError for a step that is asynchronous or a generator behind a decorator that hides it."""
-    if not (inspect.iscoroutine(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned)):
+    if not isinstance(returned, _UNBEGUN):
         return
-    if not inspect.isasyncgen(returned):
+    if not isinstance(returned, AsyncGeneratorType):
         returned.close()
     raise WorkflowDefinitionError(
         f"{workflow.__runstore_workflow__.name}.{action} must run when it is called; it returned a "
@@ -67,11 +70,15 @@ def _check_that_it_ran(workflow: type[WorkflowClass], action: str, returned: Any
     )
 
 
-def complete_hook(workflow: type[WorkflowClass], store: StepStore, logger: StepLogger) -> tuple[str, Exception | None]:
+def complete_hook(
+    workflow: type[WorkflowClass], store: StepStore, logger: StepLogger
+) -> tuple[str, BaseException | None]:
     """Call the completion hook; return the JSON of its output, null if it failed, and what it failed with."""
     try:
         return _output(workflow().on_workflow_complete(HookApi(store, logger=logger))), None
-    except Exception as error:  # a user's code may raise anything, and it changes nothing about the run
+    except BaseException as error:  # a user's code may raise anything, and it changes nothing about the run
+        if not fails_the_step(error):
+            raise
         logger.exception("%s failed: the run still succeeds, without output", COMPLETE_HOOK)
         return "null", error
 
@@ -96,11 +103,13 @@ def _output(output: Any) -> str:
 
 def error_hook(
     workflow: type[WorkflowClass], failure: StepFailure, store: StepStore, logger: StepLogger
-) -> Exception | None:
+) -> BaseException | None:
     """Call the error hook; return what it failed with."""
     try:
         workflow().on_workflow_error(failure, HookApi(store, logger=logger))
-    except Exception as error:  # as above
+    except BaseException as error:  # as above
+        if not fails_the_step(error):
+            raise
         logger.exception("%s failed: the run still fails with the step's error", ERROR_HOOK)
         return error
     return None

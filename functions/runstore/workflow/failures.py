@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_MESSAGE = 8_000  # characters of an error's text: Step Functions keeps 32,768 of the cause around it
+_MAX_NAME = 256  # characters that Step Functions takes as the name of an error
 
 # What Step Functions reports of an invocation that Lambda refused. The state machine has a retrier for these alone.
 NOT_STARTED = {
@@ -37,17 +39,31 @@ class Failure:
     permanent: bool = False
 
 
-def failure_of(error: Exception) -> Failure:
+def fails_the_step(error: BaseException) -> bool:
+    """Return whether an exception that user code lets out is a failure of that code.
+
+    So is everything but what is meant for the process: KeyboardInterrupt, and how test runners stop a test. In Lambda
+    those end the process, which is a failed attempt too.
+    """
+    if isinstance(error, (Exception, SystemExit, GeneratorExit)):
+        return True
+    asyncio = sys.modules.get("asyncio")  # whose CancelledError is no Exception
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+def failure_of(error: BaseException) -> Failure:
     """Return how an exception is recorded and reported."""
     return Failure(
-        type(error).__name__,
+        type(error).__name__[:_MAX_NAME],
         _text_of(error)[:MAX_MESSAGE].encode(errors="backslashreplace").decode(),  # strict UTF-8, as a state is
         permanent=isinstance(error, (PermanentError, InvalidRequestError, WorkflowDefinitionError)),
     )
 
 
-def _text_of(error: Exception) -> str:
+def _text_of(error: BaseException) -> str:
     try:
+        if isinstance(error, SystemExit):
+            return f"a step must return, or raise an error; it called sys.exit({error.code!r})"
         return str(error)
     except Exception as failure:  # noqa: BLE001 a user's __str__ may raise anything
         return f"its text cannot be read: {type(failure).__name__}"

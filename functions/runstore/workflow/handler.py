@@ -84,6 +84,8 @@ def _new_logger() -> Logger:
     return Logger()
 
 
+STEP_FAILED = "StepFailed"
+
 _ANSWERS: dict[str, Callable[[Engine, Event], dict[str, Any] | Failure | StepFailure]] = {
     "begin": Engine.begin,
     "step": Engine.step,
@@ -94,12 +96,17 @@ _ANSWERS: dict[str, Callable[[Engine, Event], dict[str, Any] | Failure | StepFai
 
 
 def _exception(failure: Failure | StepFailure) -> Exception:
-    """Return an exception of the failed step's class name: Lambda reports the name, and the execution fails with it."""
-    message = failure.message
+    """Return an exception of the failed step's class name: Lambda reports the name, and the execution fails with it.
+
+    A step may raise an error of a name that the state machine repeats. It fails the execution as STEP_FAILED instead.
+    """
+    name, message = failure.name, failure.message
+    if "." in name or name == WorkflowUnavailableError.__name__:
+        name, message = STEP_FAILED, f"{name}: {message}"
     if isinstance(failure, StepFailure):
         action = f"action {failure.action}, " if failure.action else ""
         message += f" ({action}step {failure.step_id}, attempts {failure.attempts})"
-    kind: type[Exception] = type(failure.name, (Exception,), {})
+    kind: type[Exception] = type(name, (Exception,), {})
     return kind(message)
 
 
