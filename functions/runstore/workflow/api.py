@@ -85,8 +85,9 @@ class StepApi:
             action: The name of a step of this class; not `start`.
             payloads: A list, or another iterable, of JSON values.
             delay: As for `schedule_next_step`.
-            per_second: How many branches begin in each second, to spare what they call: 50 begins fifty at once, fifty
-                more a second later, and so on; 0.1 begins one every ten seconds. Without it all begin together.
+            per_second: How many branches begin in each second, to spare what they call: 50 begins fifty after the delay
+                (rounded up to a whole second), fifty more a second later, and so on; 0.1 begins one every ten seconds.
+                Without it all begin together.
 
         Raises:
             InvalidRequestError: `payloads` is not an iterable of values.
@@ -146,7 +147,7 @@ class HookApi:
     Attributes:
         run_store: The run's store, still with all its state.
         run_id: The run: the ARN of the root execution.
-        logger: A logger whose entries carry the run and the hook's name.
+        logger: A logger whose entries carry the run.
     """
 
     __slots__ = ("logger", "run_id", "run_store")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar, overload
 
-from runstore.workflow.durations import seconds
+from runstore.workflow.durations import seconds, shown
 from runstore.workflow.errors import InvalidActionError, InvalidDelayError, WorkflowDefinitionError
 
 if TYPE_CHECKING:
@@ -93,13 +93,15 @@ def step(
 
 def _options(attempts: Any, timeout: Any, backoff: Any, on_failure: Any) -> StepOptions:
     if isinstance(attempts, bool) or not isinstance(attempts, int) or not 1 <= attempts <= MAX_ATTEMPTS:
-        raise WorkflowDefinitionError(f"attempts must be a whole number from 1 to {MAX_ATTEMPTS}; got {attempts!r:.60}")
+        raise WorkflowDefinitionError(
+            f"attempts must be a whole number from 1 to {MAX_ATTEMPTS}; got {shown(attempts)}"
+        )
     try:
         limit, pause = seconds(timeout, "timeout"), seconds(backoff, "backoff")
     except InvalidDelayError as failure:
         raise WorkflowDefinitionError(str(failure)) from failure
     if not 1 <= limit <= MAX_TIMEOUT or limit != int(limit):
-        raise WorkflowDefinitionError(f"timeout must be 1 to {MAX_TIMEOUT} whole seconds; got {timeout!r:.60}")
+        raise WorkflowDefinitionError(f"timeout must be 1 to {MAX_TIMEOUT} whole seconds; got {shown(timeout)}")
     if on_failure is not None and not isinstance(on_failure, str):
         raise WorkflowDefinitionError(f"on_failure must be the name of a step; got {type(on_failure).__name__}")
     return StepOptions(attempts, int(limit), pause, None if on_failure is None else str.__str__(on_failure))

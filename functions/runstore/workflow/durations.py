@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from runstore.model.values import describe
 from runstore.workflow.errors import InvalidDelayError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _SECONDS = {
     )
     for unit in units.split()
 }
+_LARGE = 10**18
 _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.ASCII | re.IGNORECASE)
 _ALLOWED = (
     'a number of seconds from 0 or text such as "30 sec", "5 min", "2 hours", "1 day" or "1 week", up to 365 days'
@@ -38,13 +40,22 @@ def seconds(delay: Any, name: str = "delay") -> float:
         found = _TEXT.fullmatch(delay)
         unit = found and _SECONDS.get(found[2].lower())
         if not found or not unit:
-            raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {str(delay)!r:.60}")
+            raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {shown(delay)}")
         number = float(found[1]) * unit
     elif isinstance(delay, (int, float)) and not isinstance(delay, bool):
         number = delay
     else:
-        shown = "null" if delay is None else f"{type(delay).__name__}"
-        raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {shown}")
+        raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {shown(delay)}")
     if not 0 <= number <= YEAR:  # never true of NaN
-        raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {delay!r:.60}")
+        raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {shown(delay)}")
     return float(number)
+
+
+def shown(value: Any) -> str:
+    """Return what an error message says of a value: short text and numbers themselves, the kind of anything else."""
+    if isinstance(value, str):
+        return f"{str.__str__(value)!r:.60}"
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or (isinstance(value, int) and abs(value) >= _LARGE):  # Python may refuse to write it
+        return describe(value)
+    return f"{value!r:.60}"

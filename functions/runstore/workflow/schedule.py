@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from runstore.errors import InvalidRequestError
-from runstore.model.values import encode
-from runstore.workflow.durations import seconds
+from runstore.model.values import encode, iterable
+from runstore.workflow.durations import seconds, shown
 from runstore.workflow.errors import InvalidDelayError, SchedulingError
 
 if TYPE_CHECKING:
@@ -86,15 +84,10 @@ class Schedule:
 
     def add_many(self, action: Any, payloads: Any, delay: Any, per_second: Any) -> None:
         """Add a step for each payload: all of them, or none if one is wrong."""
-        name = self.definition.check_action(action)
-        pace = _pace(per_second)
-        if isinstance(payloads, (str, bytes, dict)) or not isinstance(payloads, Iterable):
-            shown = "null" if payloads is None else type(payloads).__name__
-            raise InvalidRequestError(f"payloads must be a list of JSON values; got {shown}")
-        self._due(delay)
-        begin, new = self.now() + seconds(delay), []
-        for index, payload in enumerate(payloads):
-            due = self._due(delay) if pace is None else self._check_due(begin + index / pace, delay)
+        name, begin, pace = self.definition.check_action(action), self._due(delay), _pace(per_second)
+        first, new = self.now() + seconds(delay), []
+        for index, payload in enumerate(iterable(payloads, "payloads")):
+            due = begin if pace is None else self._check_due(first + math.floor(index / pace), delay)
             new.append(self._prepare(name, due, payload, f"payloads[{index}]"))
             if len(self.steps) + len(new) > MAX_SCHEDULED:
                 break  # an endless iterable is refused as well
@@ -116,7 +109,7 @@ class Schedule:
         otherwise = None if on_timeout is None else self.definition.check_action(on_timeout, "on_timeout")
         limit = seconds(timeout, "timeout")
         if not MIN_WAIT <= limit <= MAX_WAIT:
-            raise InvalidDelayError(f"timeout must be 1 minute to 30 days; got {timeout!r:.60}")
+            raise InvalidDelayError(f"timeout must be 1 minute to 30 days; got {shown(timeout)}")
         now = self.now()
         deadline = self._check_due(now + limit, timeout, "timeout")
         occurrence = self._waits.get(name, 0)
@@ -157,8 +150,8 @@ class Schedule:
         if due > self.limits.deadline:
             left = max(0.0, self.limits.deadline - self.now()) / 86_400
             raise InvalidDelayError(
-                f"{name} must end within the run, which has {left:.1f} days left; got {delay!r:.60}. An execution ends "
-                "within 365 days of its start, and its state within RUNSTORE_TTL_DAYS"
+                f"{name} must end within the run, which has {left:.1f} days left; got {shown(delay)}. An execution "
+                "ends within 365 days of its start, and its state within RUNSTORE_TTL_DAYS"
             )
         return math.ceil(due)
 
@@ -166,6 +159,7 @@ class Schedule:
 def _pace(per_second: Any) -> float | None:
     if per_second is None:
         return None
-    if isinstance(per_second, bool) or not isinstance(per_second, (int, float)) or not 0 < per_second < math.inf:
-        raise InvalidDelayError(f"per_second must be a number above 0; got {per_second!r:.60}")
-    return float(per_second)
+    number = isinstance(per_second, (int, float)) and not isinstance(per_second, bool)
+    if not number or not 0 < per_second < math.inf:
+        raise InvalidDelayError(f"per_second must be a number above 0; got {shown(per_second)}")
+    return float(min(per_second, MAX_SCHEDULED))

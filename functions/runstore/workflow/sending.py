@@ -37,8 +37,8 @@ def send_event(
 
     The first event counts: `accepted` is false when another has come before. An event may come before the wait begins,
     or while the run is stopped and is going to be redriven. It is recorded before the branch is woken: after an error,
-    repeating the call wakes the branch if the first did not. Two consistent reads, one write unit per KB of the body,
-    one request to Step Functions for each state that waits (normally one).
+    repeating the call wakes the branch if the first did not. Three consistent reads, one write unit per KB of the
+    body, one request to Step Functions for each state that waits (normally one).
 
     Args:
         token: What `api.wait_for_event` returned.
