@@ -1,6 +1,8 @@
 """What the Workflow class costs: transitions, history, state and write units; and how fast the in-process runner is."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -14,6 +16,7 @@ from tests.workflow.driver import Machine
 TITLE = "workflows: the state machine in its interpreter (simulated time), write units on DynamoDB Local"
 _BRANCHES, _LINKS, _METERED, _IN_PROCESS, _ROUNDS = 10_000, 5_000, 1_000, 1_000, 15
 _MOST_EVENTS, _MOST_BYTES = 12_000, 200_000
+_ORDER = Path(__file__).parents[2] / "infra" / "statemachines" / "order_fanout.asl.json"
 
 
 class _Idle(Workflow):
@@ -69,6 +72,7 @@ class _Collecting(Workflow):
 def measure(bench: Bench) -> Iterator[Row]:
     """Run many branches in process, then wide and long workflows through the interpreter."""
     yield from _in_process()  # first: what the others leave on the heap would count against it
+    yield from _order_example()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "write", lambda *_: None)  # which would go between the rows
         leaves = _transitions(patch, branches=80) - _transitions(patch, branches=40)
@@ -95,6 +99,18 @@ def measure(bench: Bench) -> Iterator[Row]:
             yield Row.at_most(f"transitions of each further step, {what}", step, 3, also=also)
             yield from _bounds(what, chain)
         yield from _write_units(bench, patch)
+
+
+def _order_example() -> Iterator[Row]:
+    """Walk a branch of the example, which has no choices."""
+    states = json.loads(_ORDER.read_text("utf-8"))["States"]["LineItems"]["ItemProcessor"]
+    path, name = [], states["StartAt"]
+    while name:
+        path.append(states["States"][name])
+        name = path[-1].get("Next")
+    entered = [state["Type"] for state in path if state["Type"] != "Wait"]
+    yield Row.at_most("states of a branch of the order example, without its Wait", len(entered), 1)
+    yield Row.at_most("invocations of a branch of the order example", entered.count("Task"), 1)
 
 
 def _run(patch: pytest.MonkeyPatch, *, branches: int = 1, more: int = 0, delay: int = 10) -> Machine:
