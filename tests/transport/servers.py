@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
@@ -40,6 +42,7 @@ class Server:
 
     port: int
     scheme: str
+    host: str
     replies: list[Reply]
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
@@ -49,7 +52,8 @@ class Server:
     @property
     def url(self) -> str:
         """Return the endpoint's URL."""
-        return f"{self.scheme}://{HOST}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
 
     def close_idle(self, *, reset: bool = False) -> None:
         """Close every open connection, as a server does with idle ones; with `reset` in the rude way."""
@@ -94,14 +98,15 @@ class Server:
 
 
 @contextmanager
-def serving(*replies: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+def serving(*replies: Reply, tls: ssl.SSLContext | None = None, host: str = HOST) -> Iterator[Server]:
     """Serve `replies`, over TLS with a context."""
 
     def wrap(accepted: socket.socket) -> socket.socket:
         return accepted if tls is None else tls.wrap_socket(accepted, server_side=True)
 
-    with socket.create_server((HOST, 0), backlog=128) as listener:
-        server = Server(listener.getsockname()[1], "http" if tls is None else "https", list(replies))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family, backlog=128) as listener:
+        server = Server(listener.getsockname()[1], "http" if tls is None else "https", host, list(replies))
         thread = threading.Thread(target=server.accept, args=(listener, wrap), daemon=True)
         thread.start()
         try:
@@ -111,6 +116,15 @@ def serving(*replies: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Serv
                 listener.shutdown(socket.SHUT_RDWR)  # wakes accept
             thread.join()
             server.close_idle()
+
+
+def ipv6() -> str:
+    """Return this machine's own address of IPv6; skip the test where there is none."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as failure:
+        pytest.skip(f"this machine has no IPv6: {failure}")
+    return "::1"
 
 
 def unused_port() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +14,9 @@ from runstore.aws_api.errors import ApiError
 from runstore.aws_api.time_limit import time_limit
 from tests.transport.answers import ITEM, OK, Reply, dribbles, failure, hangs, http, resets, says, success
 from tests.transport.servers import Server, serving
+
+if TYPE_CHECKING:
+    import socket
 
 ClientOf = Callable[[Server], JsonClient]
 INCREMENT = {"TableName": "t", "Key": {"run_id": {"S": "r"}, "key": {"S": "k"}}, "ReturnValues": "ALL_NEW"}
@@ -76,6 +81,8 @@ GARBAGE = {
     "a negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 1\r\n\r\n{}",
     "a length of terabytes": b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999999\r\n\r\n{}",
+    "a space before a colon": b"HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\nContent-Length: 2\r\n\r\n{}",
+    "a header on two lines": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx: y\r\n z: a\r\n\r\n{}",
     "a length beside chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"2\r\n{}\r\n0\r\n\r\n",
     "an unknown transfer encoding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
@@ -93,6 +100,8 @@ GARBAGE = {
     "a checksum that is no number": http(200, b"{}", "x-amz-crc32: x", crc=False),
     "a redirection": http(301, b"", "Location: http://127.0.0.1:1/"),
     "a success without an answer": b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+    "a request that is too large": http(413, b"", crc=False),
+    "a request that took too long": http(408, b"", crc=False),
     "a proxy's refusal": http(403, b"<html>Forbidden</html>", crc=False),
     "a refusal without a code": http(400, b'{"message": "no"}', crc=False),
     "a refusal with a wrong checksum": http(400, b'{"__type": "x#ValidationException"}', "x-amz-crc32: 1", crc=False),
@@ -124,6 +133,31 @@ def test_a_slow_answer_ends_with_the_callers_time(client_of: ClientOf) -> None:
         assert caught.value.may_have_happened
         assert "in time" in str(caught.value)
         assert len(server.requests) == 1
+
+
+def test_a_slow_answer_ends_without_a_limit_of_the_callers(
+    client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt has a limit of its own."""
+    monkeypatch.setattr("runstore.aws_api.client._ATTEMPT_SECONDS", 0.3)
+    with serving(dribbles(_WHOLE), OK) as server:
+        assert _increment(client_of(server), idempotent=True) == {"Attributes": ITEM}
+        assert len(server.requests) == 2
+
+
+def test_a_server_that_only_begins_is_left_alone(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interim answers without end are no answer."""
+
+    def begins(connection: socket.socket, _: bytes) -> bool:
+        with suppress(OSError):
+            while True:
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000)
+        return False
+
+    monkeypatch.setattr("runstore.aws_api.client._ATTEMPT_SECONDS", 0.3)
+    with serving(begins, OK) as server:
+        assert _increment(client_of(server), idempotent=True) == {"Attributes": ITEM}
+        assert len(server.requests) == 2
 
 
 def test_a_slow_answer_in_time_is_an_answer(client_of: ClientOf) -> None:

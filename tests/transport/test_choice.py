@@ -85,6 +85,7 @@ def test_it_stays_direct(also: dict[str, str]) -> None:
         ({"HTTP_PROXY": "http://proxy:3128"}, "HTTP_PROXY is set"),
         ({**LOCAL, "HTTP_PROXY": "http://proxy:3128"}, "HTTP_PROXY is set"),
         ({"AWS_CA_BUNDLE": "/etc/ca.pem"}, "AWS_CA_BUNDLE is set"),
+        ({"REQUESTS_CA_BUNDLE": "/etc/ca.pem"}, "REQUESTS_CA_BUNDLE is set"),  # botocore follows it
         ({"SSL_CERT_FILE": "/etc/ca.pem"}, "SSL_CERT_FILE is set"),
         ({"AWS_USE_FIPS_ENDPOINT": "true"}, "AWS_USE_FIPS_ENDPOINT"),
         ({"AWS_USE_DUALSTACK_ENDPOINT": "TRUE"}, "AWS_USE_DUALSTACK_ENDPOINT"),
@@ -115,6 +116,8 @@ def test_the_unusual_is_boto3s(also: dict[str, str], reason: str) -> None:
         ("[services local]\ndynamodb =\n  endpoint_url = http://localhost:8000\n", "boto3"),
         ("[default]\nca_bundle = /etc/ca.pem\n", "boto3"),
         ("[default]\nuse_fips_endpoint = true\n", "boto3"),
+        ("[default]\nuse_dualstack_endpoint = true\n", "boto3"),
+        ("[default]\naccount_id_endpoint_mode = required\n", "boto3"),
     ],
 )
 def test_a_configuration_file_counts_if_it_says_where_to_go(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def _new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Begin as a Lambda function's process begins."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    for name in ("SSL_CERT_FILE", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     for name, value in LAMBDA.items():
         monkeypatch.setenv(name, value)

@@ -93,6 +93,7 @@ def test_variables_count_as_for_botocore(
         "https://own.example/path",
         "https://own.example?query",
         "https://user:password@own.example",
+        "https://.own.example",
         "https://own.example:port",
         "https://own.example:70000",
         "https://ow\tn ex.ample",

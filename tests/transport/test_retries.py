@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import botocore.retries.standard
 import pytest
 
 from runstore import clock
@@ -16,13 +18,47 @@ from runstore.aws_api.time_limit import keep_limit, seconds_left, time_limit
 from tests.transport.answers import ITEM, OK, failure, http, resets, says, success
 from tests.transport.servers import HOST, Server, serving, unused_port
 
+if TYPE_CHECKING:
+    import socket
+
 ClientOf = Callable[[Server], JsonClient]
 KEY = {"TableName": "t", "Key": {"run_id": {"S": "r"}, "key": {"S": "k"}}}
 _THROTTLED = "ProvisionedThroughputExceededException"
+_THROTTLING = [
+    _THROTTLED,
+    "RequestLimitExceeded",
+    "RequestThrottledException",
+    "Throttling",
+    "ThrottlingError",
+    "ThrottlingException",
+    "TooManyRequestsException",
+]
+# What botocore repeats for other services, or for those operations of DynamoDB that nothing here sends.
+_OF_OTHERS = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "RequestThrottled",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "SlowDown",
+    "ThrottledException",
+}
+
+
+def test_no_code_is_new_to_botocore() -> None:
+    """A code that a later botocore repeats is looked at: it goes here or among the throttling ones."""
+    standard: Any = botocore.retries.standard  # its lists are not public
+    theirs = {
+        *standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES,  # noqa: SLF001
+        *standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES,  # noqa: SLF001
+    }
+    assert theirs - {*_THROTTLING, "TransactionInProgressException"} == _OF_OTHERS
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
-@pytest.mark.parametrize("code", [_THROTTLED, "ThrottlingException", "RequestLimitExceeded"])
+@pytest.mark.parametrize("code", _THROTTLING)
 def test_what_was_throttled_had_no_effect(
     *, client_of: ClientOf, pauses: list[float], code: str, idempotent: bool
 ) -> None:
@@ -47,6 +83,8 @@ def test_throttling_to_the_last_attempt(client_of: ClientOf) -> None:
 _REFUSALS = [
     "AccessDeniedException",
     "ConditionalCheckFailedException",
+    "ExpiredTokenException",  # a function's credentials change only with its process
+    "InvalidSignatureException",  # also for a clock that is wrong: neither does botocore correct it
     "ResourceNotFoundException",
     "ValidationException",
 ]
@@ -71,6 +109,20 @@ def test_a_refusal_after_a_lost_answer_says_so(client_of: ClientOf) -> None:
         assert caught.value.code == "ConditionalCheckFailedException"
         assert caught.value.may_have_happened
         assert len(server.requests) == 2
+
+
+def test_credentials_that_vanish_after_a_lost_answer(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second attempt cannot be sent, but the first one may have taken effect: the write is in doubt."""
+
+    def loses_both(connection: socket.socket, request: bytes) -> bool:
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        return resets()(connection, request)
+
+    with serving(loses_both) as server:
+        with pytest.raises(ApiError, match="AWS_ACCESS_KEY_ID") as caught:
+            client_of(server).call("PutItem", KEY, idempotent=True)
+        assert caught.value.may_have_happened
+        assert not caught.value.unusable
 
 
 def test_throttling_before_a_lost_answer(client_of: ClientOf) -> None:
@@ -175,7 +227,7 @@ def test_credentials_are_read_for_each_attempt(client_of: ClientOf, monkeypatch:
     [
         ("AWS_ACCESS_KEY_ID", None),
         ("AWS_SECRET_ACCESS_KEY", ""),
-        ("AWS_SESSION_TOKEN", "a\r\nx-injected: b"),
+        ("AWS_SESSION_TOKEN", "a\r\nx-injected:b"),
         ("AWS_ACCESS_KEY_ID", "with space"),
         ("AWS_SECRET_ACCESS_KEY", "schlüssel"),
     ],
@@ -222,6 +274,19 @@ def test_a_request_has_what_botocore_sends(client_of: ClientOf, monkeypatch: pyt
     assert "x-amzn-trace-id" not in outside
     assert inside["x-amzn-trace-id"].startswith("Root=1-5759e988")
     assert "x-amzn-trace-id" not in inside["authorization"]
+
+
+def test_a_trace_that_could_begin_another_header_is_left_out(
+    client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request goes out without it."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
+    with serving(says(http(200, b"{}"))) as server:
+        for trace in ("Root=1\r\nx-injected: b", "Root=ö"):
+            monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)
+            client_of(server).call("GetItem", KEY, idempotent=True)
+        for request in server.requests:
+            assert not {"x-amzn-trace-id", "x-injected"} & request.headers.keys()
 
 
 def test_other_than_ascii_arrives(client_of: ClientOf) -> None:

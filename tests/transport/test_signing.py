@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import string
+import time
 from typing import Any
 from unittest import mock
 
@@ -73,6 +74,20 @@ def test_a_signature_is_what_botocore_signs(  # noqa: PLR0913 the parts of a sig
             assert ours["authorization"] == theirs["authorization"]
             assert ours["x-amz-date"] == theirs["x-amz-date"]
             assert ours.get("x-amz-security-token") == theirs.get("x-amz-security-token")
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system's time zone cannot be changed")
+def test_a_signature_has_the_time_of_greenwich(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the process believes to be."""
+    credentials, now = Credentials("AKIDEXAMPLE", "secret"), 1_700_000_000
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        signed = Signer("dynamodb", "eu-central-1").sign({"host": "h"}, b"", credentials, now)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert signed["x-amz-date"] == "20231114T221320Z"
 
 
 _TOKEN = (

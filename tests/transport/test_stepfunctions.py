@@ -87,7 +87,7 @@ def test_throttling_is_waited_out(monkeypatch: pytest.MonkeyPatch, pauses: list[
 def test_a_process_has_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside Lambda ours, whose TLS context takes a while to make; where anything is unusual, boto3's."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    for name in ("SSL_CERT_FILE", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SFN", "http://127.0.0.1:1")

@@ -16,7 +16,7 @@ from runstore.aws_api.endpoint import DYNAMODB, resolve
 from runstore.aws_api.errors import ApiError, UnusableError
 from tests.transport.answers import ITEM, OK, resets, says, success
 from tests.transport.certificates import DAY, NOW, Authority
-from tests.transport.servers import HOST, Server, serving
+from tests.transport.servers import HOST, Server, ipv6, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +111,47 @@ def test_a_server_without_tls_gets_no_request(authority: Authority, monkeypatch:
             client.call("UpdateItem", {}, idempotent=False)
         assert not caught.value.may_have_happened
         assert not server.requests
+
+
+def test_bytes_that_tls_holds_back_are_nobodys_answer(authority: Authority, trusting: ClientOf) -> None:
+    """They came in one record with the end of an answer, so the socket itself has nothing to read."""
+    page, stray = {"Items": [{"value": {"S": "x" * 20_000}}]}, success({"stray": 1})
+    with serving(says(success(page) + stray), OK, tls=authority.server()) as server:
+        client = trusting(server)
+        assert client.call("Query", {}, idempotent=True) == page
+        assert client.call("UpdateItem", {}, idempotent=False) == {"Attributes": ITEM}
+        assert server.connections == 2
+
+
+def test_an_address_of_ipv6_has_a_certificate_too(authority: Authority, trusting: ClientOf) -> None:
+    """For the address itself."""
+    host = ipv6()
+    with serving(OK, tls=authority.server(host), host=host) as server:
+        assert trusting(server).call("UpdateItem", {}, idempotent=False) == {"Attributes": ITEM}
+    with serving(OK, tls=authority.server("::2"), host=host) as server:
+        with pytest.raises(ApiError, match="not valid for"):
+            trusting(server).call("UpdateItem", {}, idempotent=False)
+        assert not server.requests
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_of_fork_says_no_good_bye_for_its_parent(authority: Authority, trusting: ClientOf) -> None:
+    """It closes its copy of the parent's connection without TLS's last message, and opens its own."""
+    with serving(OK, tls=authority.server()) as server:
+        client = trusting(server)
+        client.call("UpdateItem", {}, idempotent=False)
+        child = os.fork()
+        if child == 0:
+            try:
+                client.call("UpdateItem", {}, idempotent=False)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        client.call("UpdateItem", {}, idempotent=False)
+        assert [request.connection for request in server.requests] == [1, 2, 1]
 
 
 @pytest.mark.parametrize("length", [0, 1, 17, 60, 120, -1])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _MAX_ATTEMPTS = 4
 _ATTEMPT_SECONDS = 5.0  # to the last byte of the answer. Four attempts and their pauses fit a function's 30 seconds
-_RETRY_PAUSE, _THROTTLE_PAUSE, _MAX_PAUSE = 0.05, 0.5, 2.0  # seconds; the first two double with each attempt
+_RETRY_PAUSE, _THROTTLE_PAUSE = 0.05, 0.5  # seconds; doubled with each attempt
 _OK, _SERVER_ERROR = 200, 500
 
 # The service has refused the request for its load, so it had no effect.
@@ -158,7 +158,7 @@ def _pause(failure: _Failure, attempt: int) -> bool:
     """Wait before the next attempt; return whether there should be one, and time for it."""
     if failure.pause is None:
         return False
-    seconds = random.uniform(0, min(_MAX_PAUSE, failure.pause * 2 ** (attempt - 1)))  # noqa: S311 not for secrecy
+    seconds = random.uniform(0, failure.pause * 2 ** (attempt - 1))  # noqa: S311 not for secrecy
     if seconds >= seconds_left():
         return False
     clock.sleep(seconds)

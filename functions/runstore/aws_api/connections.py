@@ -8,7 +8,6 @@ import socket
 import ssl
 import time
 from contextlib import suppress
-from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -18,8 +17,6 @@ from runstore.aws_api.exchange import exchange
 from runstore.aws_api.tls import shared_context
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from runstore.aws_api.endpoint import Endpoint
     from runstore.aws_api.exchange import Answer
 
@@ -32,7 +29,7 @@ _MAX_IDLE_SECONDS_UNREPEATABLE = 1.0
 
 
 class Pool:
-    """Idle connections to one server; safe between threads, and not shared with a child of fork.
+    """Idle connections to one server; safe between threads, in signal handlers and in a child of fork.
 
     Creates the TLS context at once, which takes longest: create a pool while Lambda initialises.
     """
@@ -41,8 +38,9 @@ class Pool:
         self._endpoint = endpoint
         bundle = os.environ.get("AWS_CA_BUNDLE", "")
         self._context = shared_context(bundle) if endpoint.scheme == "https" else None
-        self._lock = Lock()
-        self._idle: list[_Connection] = []  # the one that was used last is at the end
+        # The one that was used last is at the end. Only `append` and `pop`, which are atomic: a lock that is held when
+        # a signal arrives or a process forks would never be released.
+        self._idle: list[_Connection] = []
         _pools.add(self)
 
     def send(self, request: bytes, *, deadline: float, repeatable: bool) -> Answer:
@@ -78,44 +76,41 @@ class Pool:
 
     def close(self) -> None:
         """Close the idle connections; the next request opens another."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
+        while connection := self._pop():
             connection.close()
 
     def _take(self, max_idle: float) -> _Connection | None:
         """Return an idle connection that should be alive, if there is one."""
-        while True:
-            with self._lock:
-                # A connection that is too old for this request may still do for another one.
-                if not self._idle or (self._idle[-1].idle_seconds() >= max_idle and max_idle < _MAX_IDLE_SECONDS):
-                    return None
-                connection = self._idle.pop()
-            if connection.idle_seconds() < max_idle and not connection.is_readable():
+        while connection := self._pop():
+            age = connection.idle_seconds()
+            if max_idle <= age < _MAX_IDLE_SECONDS:  # the others are older still; they may do for another request
+                self._idle.append(connection)
+                return None
+            if age < max_idle and not connection.is_readable():
                 return connection
             connection.close()
+        return None
 
     def _keep(self, connection: _Connection) -> None:
         connection.released()
-        with self._lock:
-            self._idle.append(connection)
-            surplus = self._idle[:-_MAX_IDLE_CONNECTIONS]
-            del self._idle[:-_MAX_IDLE_CONNECTIONS]
-        for oldest in surplus:
+        self._idle.append(connection)
+        while len(self._idle) > _MAX_IDLE_CONNECTIONS and (oldest := self._pop(0)):
             oldest.close()
 
-    def _after_fork(self) -> None:
-        """Forget the parent's connections: two processes on one would get each other's answers."""
-        self._lock = Lock()  # another thread of the parent may have held it
-        self.close()  # closes the child's copies alone: nothing is sent
+    def _pop(self, index: int = -1) -> _Connection | None:
+        try:
+            return self._idle.pop(index)
+        except IndexError:
+            return None
 
 
 _pools: WeakSet[Pool] = WeakSet()
 
 
 def _after_fork() -> None:
+    """Forget the parent's connections: two processes on one would get each other's answers."""
     for pool in tuple(_pools):
-        pool._after_fork()  # noqa: SLF001 one module
+        pool.close()  # closes the child's copies alone: nothing is sent
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
@@ -163,13 +158,8 @@ class _Connection:
 
 
 def _connect(endpoint: Endpoint, context: ssl.SSLContext | None, deadline: float) -> socket.socket:
-    # Hosts are given as bytes: for text, Python imports its IDNA codec.
-    host = endpoint.host.encode("ascii")
-    try:
-        address: Any = (host, endpoint.port)  # typeshed knows no bytes here
-        sock = socket.create_connection(address, timeout=_until(deadline, _CONNECT_SECONDS))
-    except OSError as failure:
-        raise NotSentError(f"cannot connect to {endpoint.authority}: {failure}") from failure
+    host = endpoint.host.encode("ascii")  # for text, Python would import its IDNA codec
+    sock = _open(host, endpoint, deadline)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context is None:
@@ -185,6 +175,27 @@ def _connect(endpoint: Endpoint, context: ssl.SSLContext | None, deadline: float
         if isinstance(failure, OSError):
             raise NotSentError(f"no TLS connection to {endpoint.authority}: {failure}") from failure
         raise
+
+
+def _open(host: bytes, endpoint: Endpoint, deadline: float) -> socket.socket:
+    """Try the host's addresses in turn: `socket.create_connection` would give each of them the whole time."""
+    last: object = "the name has no address"
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.settimeout(_until(deadline, _CONNECT_SECONDS))
+                sock.connect(address)
+            except BaseException as failure:
+                sock.close()
+                if not isinstance(failure, OSError):
+                    raise
+                last = failure
+            else:
+                return sock
+    except OSError as failure:
+        last = failure
+    raise NotSentError(f"cannot connect to {endpoint.authority}: {last}")
 
 
 def _until(deadline: float, longest: float) -> float:

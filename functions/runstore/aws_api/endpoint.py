@@ -103,6 +103,6 @@ def _parse(url: str, variable: str, region: str) -> Endpoint:
     except ValueError as failure:
         raise UnusableError(wanted) from failure
     plain = parts.path in {"", "/"} and not parts.query and not parts.fragment and "@" not in parts.netloc
-    if parts.scheme not in _PORTS or not host or not plain or not re.fullmatch(r"[a-z0-9.:_-]+", host):
+    if parts.scheme not in _PORTS or not host or not plain or not re.fullmatch(r"[a-z0-9:_][a-z0-9.:_-]*", host):
         raise UnusableError(wanted)
     return Endpoint(parts.scheme, host, _PORTS[parts.scheme] if port is None else port, region)

@@ -51,7 +51,7 @@ def exchange(sock: socket.socket, request: bytes, deadline: float) -> Answer:
     except TimeoutError as failure:
         raise NotSentError("there was no time left to send the request") from failure
     try:
-        sock.sendall(request)
+        _send(sock, request, reader)
         head = _parse_head(reader.until(b"\r\n\r\n"))
         while head.status < _FIRST_FINAL_STATUS:  # a server may send interim answers
             head = _parse_head(reader.until(b"\r\n\r\n"))
@@ -62,6 +62,13 @@ def exchange(sock: socket.socket, request: bytes, deadline: float) -> Answer:
         raise BrokenAnswerError(f"the connection failed: {failure}") from failure
     closes = "close" in head.headers.get("connection", "").lower() or head.version == "HTTP/1.0" or reader.has_more()
     return Answer(head.status, head.headers, body, keeps_alive=not closes)
+
+
+def _send(sock: socket.socket, request: bytes, reader: _Reader) -> None:
+    rest = memoryview(request)
+    while rest:  # sendall of a TLS socket begins its time limit anew with each record
+        reader.limit()
+        rest = rest[sock.send(rest) :]
 
 
 def _parse_head(head: bytes) -> _Head:
@@ -75,7 +82,8 @@ def _parse_head(head: bytes) -> _Head:
         name, colon, value = line.partition(":")
         name, value = name.lower(), value.strip()
         differs = headers.setdefault(name, value) != value
-        if not colon or not name or (differs and name in _FRAMING):
+        # A space before the colon would hide the length from one reader and not from another.
+        if not colon or name != name.strip() or not name or (differs and name in _FRAMING):
             raise BrokenAnswerError(f"the answer has the header line {line[:80]!r}, which is malformed")
     return _Head(version, int(code), headers)
 
