@@ -2,32 +2,24 @@
 
     python -m tests.simulation.mutants NAME     1 and a history when the break is found, 0 when it is not
 
-A break replaces text that stands exactly once in a module of the package, when that is imported. Each runs in a
-process of its own, so that nothing else sees a broken store.
+Each runs in a process of its own, so that nothing else sees a broken store.
 """
 
 # ruff: noqa: E501 what is replaced stands here as it stands in the store
 
-import importlib.abc
 import itertools
 import os
 import random
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, ModuleType
 
-from typing_extensions import override
+from tests import mutation
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """A break: the module, its text, what stands there instead, and where it should be found."""
+class Mutant(mutation.Mutant):
+    """A break, and where it should be found."""
 
-    module: str
-    old: str
-    new: str
     scenarios: str = "mixed"
     transport: str = "boto3"
 
@@ -102,40 +94,10 @@ SLOW = {
 MOST_RUNS = 3_000  # random scenarios, until a break must have been found
 
 
-class _Loader(SourceFileLoader):
-    """Loads a module of the package with its break."""
-
-    mutant: Mutant
-
-    @override
-    def get_code(self, fullname: str) -> CodeType:
-        source = self.get_data(self.path).decode()
-        if source.count(self.mutant.old) != 1:
-            raise SystemExit(f"{self.path} does not hold exactly once: {self.mutant.old}")
-        return compile(source.replace(self.mutant.old, self.mutant.new), self.path, "exec")
-
-
-@dataclass
-class _Finder(importlib.abc.MetaPathFinder):
-    mutant: Mutant
-
-    @override
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname != f"runstore.{self.mutant.module}":
-            return None
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is not None and spec.origin is not None:
-            spec.loader = _Loader(fullname, spec.origin)
-            spec.loader.mutant = self.mutant
-        return spec
-
-
 def search(name: str) -> int:
     """Look for a break until it is found; return 1 for found."""
     mutant = MUTANTS[name]
-    sys.meta_path.insert(0, _Finder(mutant))
+    mutation.install(mutant)
 
     # Only now: the package must be imported with its break.
     from tests.simulation import cases, exploration, programs  # noqa: PLC0415

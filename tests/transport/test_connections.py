@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 
 from runstore import clock
 from runstore.aws_api import connections
 from runstore.aws_api.client import JsonClient
-from runstore.aws_api.endpoint import DYNAMODB, Endpoint
-from runstore.aws_api.errors import ApiError, BrokenAnswerError
-from runstore.aws_api.exchange import exchange
-from runstore.aws_api.time_limit import time_limit
+from runstore.aws_api.errors import ApiError
 from tests.transport.answers import OK, failure, hangs, http, resets, says, success
-from tests.transport.servers import HOST, Server, ipv6, serving, unused_port
+from tests.transport.servers import Server, serving
+
+if TYPE_CHECKING:
+    import socket
 
 ClientOf = Callable[[Server], JsonClient]
 
@@ -225,192 +221,6 @@ def test_idle_connections_have_a_limit(client_of: ClientOf, monkeypatch: pytest.
             _send(client, idempotent=False)
         assert server.connections == 21
         assert len(_pool(client)._idle) == 16  # noqa: SLF001 the same
-
-
-def test_threads_share_a_client(client_of: ClientOf) -> None:
-    """Each of 16 threads gets the answers to its own requests."""
-
-    def echo(connection: socket.socket, request: bytes) -> bool:
-        connection.sendall(http(200, request))
-        return True
-
-    with serving(echo) as server:
-        client = client_of(server)
-
-        def work(thread: int) -> None:
-            for number in range(100):
-                assert _send(client, idempotent=False, thread=thread, n=number) == {"thread": thread, "n": number}
-
-        with ThreadPoolExecutor(16) as threads:
-            list(threads.map(work, range(16)))
-        assert len(server.requests) == 1_600
-        assert server.connections <= 16
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_of_fork_opens_its_own_connections(client_of: ClientOf) -> None:
-    """Parent and child never get each other's answers, and the child's end leaves the parent's connection open."""
-    with serving(OK) as server:
-        client = client_of(server)
-        _send(client, idempotent=False)
-        child = os.fork()
-        if child == 0:
-            try:
-                _send(client, idempotent=False)
-                os._exit(0)
-            finally:
-                os._exit(1)
-        _, status = os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(status) == 0
-        _send(client, idempotent=True)
-        assert [request.connection for request in server.requests] == [1, 2, 1]
-
-
-@pytest.fixture
-def on_signal() -> Iterator[Callable[[Callable[[], object]], Callable[[], None]]]:
-    """Call something in the main thread, in the middle of what it does, whenever what is returned is called."""
-    before, main = signal.getsignal(signal.SIGTERM), threading.main_thread().ident
-
-    def arrange(work: Callable[[], object]) -> Callable[[], None]:
-        signal.signal(signal.SIGTERM, lambda *_: work())
-        return lambda: signal.pthread_kill(main or 0, signal.SIGTERM)
-
-    yield arrange
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signals to threads")
-def test_an_interrupted_request_leaves_no_half_read_connection(client_of: ClientOf, on_signal: Any) -> None:
-    """Whatever ends a request in the middle, such as Lambda's SIGTERM, its connection is closed."""
-    interrupt = on_signal(sys.exit)
-
-    def interrupted(connection: socket.socket, _: bytes) -> bool:
-        connection.sendall(success()[:-5])
-        interrupt()
-        return True
-
-    with serving(interrupted, OK) as server:
-        client = client_of(server)
-        with pytest.raises(SystemExit):
-            _send(client, idempotent=True)
-        _send(client, idempotent=True)
-        assert server.connections == 2
-
-
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signals to threads")
-def test_a_signal_handler_may_send(client_of: ClientOf, on_signal: Any) -> None:
-    """In the middle of another request of the same thread, and each gets its own answer."""
-    inside: list[object] = []
-    done = threading.Event()
-
-    def handle() -> None:
-        inside.append(_send(client, idempotent=False, n=2))
-        done.set()
-
-    interrupt = on_signal(handle)
-
-    def echo(connection: socket.socket, request: bytes) -> bool:
-        connection.sendall(http(200, request))
-        return True
-
-    def interrupted(connection: socket.socket, request: bytes) -> bool:
-        interrupt()
-        done.wait()
-        return echo(connection, request)
-
-    with serving(interrupted, echo) as server:
-        client = client_of(server)
-        assert _send(client, idempotent=False, n=1) == {"n": 1}
-        assert inside == [{"n": 2}]
-        assert server.connections == 2
-
-
-def _resolve(monkeypatch: pytest.MonkeyPatch, *answers: list[tuple[str, int]] | OSError) -> None:
-    """Let the resolver answer so, in turn."""
-    left = iter(answers)
-
-    def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
-        answer = next(left)
-        if isinstance(answer, OSError):
-            raise answer
-        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in answer]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-
-
-def _named() -> JsonClient:
-    return JsonClient(DYNAMODB, Endpoint("http", "dynamodb.example", 80, "eu-central-1"))
-
-
-def test_each_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
-    """One of several machines behind a name may be out of order."""
-    with serving(OK) as server, closing(_named()) as client:
-        _resolve(monkeypatch, [(HOST, unused_port()), (HOST, server.port)])
-        _send(client, idempotent=False)
-        assert len(server.requests) == 1
-    assert not pauses
-
-
-def test_a_name_without_an_address_is_looked_up_again(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
-    """Nothing was sent, so an increment too is tried again."""
-    fails = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-    with serving(OK) as server, closing(_named()) as client:
-        _resolve(monkeypatch, fails, [], [(HOST, server.port)], *[fails] * 4)
-        _send(client, idempotent=False)
-        assert len(pauses) == 2
-        client.close()
-        with pytest.raises(ApiError, match="Temporary failure") as caught:
-            _send(client, idempotent=False)
-    assert not caught.value.may_have_happened
-    assert not caught.value.unusable
-
-
-def test_addresses_share_the_callers_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many a name has: a second for each, and no longer than the caller has."""
-    now, limits = [0.0], []
-
-    class Unreachable(socket.socket):
-        def connect(self, _: object) -> None:
-            limits.append(self.gettimeout())
-            now[0] += self.gettimeout() or 0
-            raise TimeoutError("timed out")
-
-    monkeypatch.setattr(clock, "elapsed", lambda: now[0])
-    monkeypatch.setattr(socket, "socket", Unreachable)
-    _resolve(monkeypatch, [(HOST, 1)] * 3)
-    with time_limit(1.5), pytest.raises(ApiError, match="no time left") as caught:
-        _send(_named(), idempotent=True)
-    assert limits == [1.0, 0.5]
-    assert not caught.value.may_have_happened
-
-
-def test_a_server_that_reads_slowly_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parts of a request share its time, too: over TLS each of them could begin it anew."""
-    now, sent = [0.0], []
-
-    class Slow:
-        def settimeout(self, seconds: float) -> None:
-            assert seconds <= 1.0 - now[0]
-
-        def send(self, rest: memoryview) -> int:
-            now[0] += 0.4
-            sent.append(len(rest))
-            return 1_000
-
-    monkeypatch.setattr(clock, "elapsed", lambda: now[0])
-    slow: Any = Slow()
-    with pytest.raises(BrokenAnswerError, match="in time"):
-        exchange(slow, b"x" * 10_000, 1.0)
-    assert sent == [10_000, 9_000, 8_000]
-
-
-def test_an_address_of_ipv6(client_of: ClientOf) -> None:
-    """In brackets, as URLs and the Host header have it."""
-    with serving(OK, host=ipv6()) as server:
-        client = client_of(server)
-        _send(client, idempotent=False)
-        assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
 
 
 def test_closing_a_client_closes_its_idle_connections(client_of: ClientOf) -> None:
