@@ -51,23 +51,42 @@ def store(implementation: Implementation, run_id: str) -> AnyStore:
     return implementation.store(run_id)
 
 
-# Hundreds of requests a test. Some implementations meet those in `make prove` alone: moto, which answers some twenty a
-# second, and DynamoDB Local through boto3, since it meets them directly, and ministack through boto3.
-LONG = {"test_segments", "test_tokens", "test_long", "test_retirement", "test_expiry", "test_lists"}
-LONG |= {"TestLists", "TestTokens"}  # of test_contract
-LONG_IN_PROVE = {"moto", "dynamodb_local"}
+# What `make test` runs where. `make prove` runs every case on every implementation.
+#
+# - In process, and on DynamoDB Local over the direct transport: every case. Input that is refused before a request is
+#   sent: in process alone.
+# - On ministack, and on DynamoDB Local through boto3: the first case of each test of the public contract. They show
+#   that the emulator, or the other transport, does what the store needs of it; the store itself is the same.
+# - On moto, which answers some twenty requests a second: the same of the parts with few requests.
+IN_PROCESS = {"in-memory", "simulation", "simulation-small-segments"}
+NOTHING_IS_SENT = {"test_refusals", "test_bad_operations"}
+FIRST_CASE_ONLY = {"moto", "ministack", "dynamodb_local"}
+PUBLIC_CONTRACT = "test_contract"
+ON_MOTO = {"TestValues", "TestCounters", "TestSetdefault"}
+FIXTURES = ("implementation", "table", "default_table")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect the failures that are known, and leave some implementations out where it takes long."""
+    """Expect the failures that are known, and leave to `make prove` what is said above."""
     for item in items:
         if not isinstance(item, pytest.Function) or "contract" not in item.path.parts:
             continue
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        implementation = next(
-            (parameters[name] for name in ("implementation", "table", "default_table") if name in parameters), None
-        )
-        if reason := DIFFERENCES.get((str(implementation), item.originalname)):
+        implementation = next((str(parameters[name]) for name in FIXTURES if name in parameters), None)
+        if implementation is None:
+            continue
+        if reason := DIFFERENCES.get((implementation, item.originalname)):
             item.add_marker(pytest.mark.xfail(reason=f"{implementation} {reason}", strict=True))
-        if implementation in LONG_IN_PROVE and LONG & {item.path.stem, getattr(item.cls, "__name__", "")}:
+        if _only_in_prove(item, implementation):
             item.add_marker(pytest.mark.prove)
+
+
+def _only_in_prove(item: pytest.Function, implementation: str) -> bool:
+    module = item.path.stem
+    if implementation not in IN_PROCESS and module in NOTHING_IS_SENT:
+        return True
+    if implementation not in FIRST_CASE_ONLY:
+        return False
+    if module != PUBLIC_CONTRACT or (implementation == "moto" and item.cls.__name__ not in ON_MOTO):
+        return True
+    return any(index for name, index in item.callspec.indices.items() if name not in FIXTURES)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from runstore import JSON
-from tests.contract.implementations import AnyStore, TableImplementation
+from tests.contract.implementations import AnyStore, Implementation, TableImplementation
 
 DAY = 86_400
 LONG = "x" * 190
@@ -110,3 +110,15 @@ def test_completion_removes_expired_items(table: TableImplementation, run_id: st
     clock.ahead = 3 * DAY
     store.complete()
     assert table.items(run_id) == []
+
+
+@pytest.mark.parametrize("value", ["text", ["x" * 190] * 40], ids=["head", "chain"])
+def test_setdefault_of_an_expired_key(implementation: Implementation, run_id: str, clock: Clock, value: JSON) -> None:
+    """After its expiry a key is set anew; before it, the expiry is not renewed."""
+    store = implementation.store(run_id, ttl_days=1)
+    store.set("key", value)
+    clock.ahead = DAY - 6_400
+    assert store.setdefault("key", "new") == value
+    clock.ahead = DAY + 1
+    assert implementation.store(run_id, ttl_days=1).setdefault("key", "new") == "new"
+    assert store.get("key") == "new"

@@ -1,15 +1,10 @@
-"""Lists: pushed one by one and many at once, set, ranged over."""
+"""push_many: what a failure leaves undone is resumed."""
 
 from typing import Any
 
 import pytest
 
 from tests.contract.implementations import Implementation
-
-# ---------------------------------------------------------------------------------------------- set
-
-
-# ---------------------------------------------------------------------------------------------- push_many
 
 
 def test_push_many_is_resumed(implementation: Implementation, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,6 +32,3 @@ def test_push_many_is_resumed(implementation: Implementation, run_id: str, monke
     assert other.push("list", "between") == done + 1
     assert other.push_many("list", elements, token="t") == 1_201
     assert other.get("list") == [*elements[:done], "between", *elements[done:]]
-
-
-# ---------------------------------------------------------------------------------------------- get_range

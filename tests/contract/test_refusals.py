@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runstore import (
+    CounterRangeError,
     InvalidKeyError,
     InvalidRequestError,
     InvalidRunIdError,
@@ -79,16 +80,6 @@ def test_a_bad_run_id(implementation: Implementation, run: Any, reason: str) -> 
     """No store is made for a run id that is none."""
     with pytest.raises(InvalidRunIdError, match=f"^runId must be a string of 1 to 1,024 UTF-8 bytes .*; got {reason}"):
         implementation.store(run)
-
-
-def test_the_longest_run_id(implementation: Implementation) -> None:
-    """A run id of 1,024 bytes with a key of 512 works, also beyond the first item of a list."""
-    store = implementation.store("r" * 1_024)
-    key = "k" * 512
-    for number in range(9):
-        assert store.push(key, "x" * 190, token=f"{number}".rjust(256, "t")) == number + 1
-    assert store.get_range(key, 8) == ["x" * 190]
-    store.complete()
 
 
 BY_TOKEN: dict[str, Operation] = {
@@ -252,3 +243,40 @@ def test_errors_say_where(store: AnyStore, run_id: str) -> None:
         with pytest.raises(RunStoreError) as caught:
             operation()
         assert (caught.value.run_id, caught.value.operation, caught.value.key) == (run_id, name, key)
+
+
+def test_setdefault_refuses_what_set_refuses(store: AnyStore) -> None:
+    """What set refuses is refused, also where the key is set."""
+    for _ in range(2):
+        with pytest.raises(InvalidValueError, match=r"^value must be a finite number; got nan"):
+            store.setdefault("key", float("nan"))
+        with pytest.raises(ValueTooLargeError) as caught:
+            store.setdefault("key", "x" * 70_000)
+        assert (caught.value.operation, caught.value.key) == ("setdefault", "key")
+        store.set("key", 1)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "got"),
+    [
+        (None, "null"),
+        (7, "int"),
+        ("a\n", "the control character"),
+        ("x" * 513, "513 bytes"),
+        ("\ud800", "a lone surrog"),
+    ],
+)
+def test_a_bad_prefix(store: AnyStore, prefix: Any, got: str) -> None:
+    """A prefix is the beginning of a key: anything else is refused."""
+    for operation in (store.keys, store.snapshot):
+        with pytest.raises(InvalidKeyError, match=f"^prefix must be a string of 1 to 512 UTF-8 bytes .*; got {got}"):
+            operation(prefix)
+
+
+@pytest.mark.parametrize("delta", [10**39 + 1, 1e-131, 5e-324, 1e126, 10**126], ids=str)
+def test_a_delta_beyond_the_range_changes_nothing(implementation: Implementation, run_id: str, delta: float) -> None:
+    """A delta that DynamoDB's numbers cannot hold is refused before anything is sent."""
+    store = implementation.store(run_id)
+    with pytest.raises(CounterRangeError, match="delta must have at most 38 significant digits"):
+        store.increment("n", delta)
+    assert implementation.items(run_id) == []

@@ -132,3 +132,31 @@ def test_completion_deletes_in_batches(default_table: TableImplementation, run_i
     for number in range(60):
         store.set(f"key {number}", number)
     assert _cost(store, store.complete) == 1 + 3 + 1
+
+
+def test_apply_costs_what_its_operations_cost(default_table: TableImplementation, run_id: str) -> None:
+    """A push and an increment are two requests."""
+    store = default_table.store(run_id)
+    store.apply([{"do": "push", "key": "results", "item": {"id": 7}}, {"do": "increment", "key": "count"}], token="t")
+    assert store.requests == 2
+
+
+@pytest.mark.parametrize("value", ["text", 7, [1]], ids=repr)
+def test_setdefault_is_one_request(default_table: TableImplementation, run_id: str, value: Any) -> None:
+    """Whether it writes or finds a value, it sends one request."""
+    store = default_table.store(run_id)
+    store.setdefault("key", value)
+    assert store.requests == 1
+    store.setdefault("key", value)
+    assert store.requests == 2
+
+
+def test_keys_skip_what_long_lists_hold(default_table: TableImplementation, run_id: str) -> None:
+    """What keys costs does not grow with the lists between the keys."""
+    store = default_table.store(run_id)
+    for name in "abc":
+        store.push_many(name, ["x" * 190] * 1_500)
+    before = store.requests
+    assert default_table.store(run_id).keys() == ["a", "b", "c"]
+    assert store.keys() == ["a", "b", "c"]
+    assert store.requests - before <= 4

@@ -24,8 +24,15 @@ if TYPE_CHECKING:
 
     from runstore import Store
 
-NO_LIST: dict[str, Any] = {"text": "text", "number": 5, "object": {"a": [1]}, "null": None, "true": True}
-NO_NUMBER: dict[str, Any] = {"text": "5", "list": [1], "long list": list(range(600)), "object": {}, "null": None}
+# What a key holds, and its kind as the error names it.
+NO_LIST: dict[str, tuple[Any, str]] = {
+    "text": ("text", "value"), "number": (5, "number"), "fraction": (0.5, "number"), "object": ({"a": [1]}, "value"),
+    "null": (None, "value"), "true": (True, "value"), "a number too large for a counter": (10**40 + 1, "value"),
+}  # fmt: skip
+NO_NUMBER: dict[str, tuple[Any, str]] = {
+    "text": ("5", "value"), "list": ([1], "list"), "empty list": ([], "list"), "long list": (list(range(600)), "list"),
+    "object": ({}, "value"), "null": (None, "value"), "true": (True, "value"),
+}  # fmt: skip
 BAD_TEXTS: dict[str, Any] = {
     "empty": "",
     "null": None,
@@ -80,9 +87,9 @@ class RefusalsContract(Contract):
         kept = {"key": "kept", "list": ["kept"], "number": 7}
         return store.snapshot() == self.new_store(store.run_id).snapshot() == kept
 
-    @pytest.mark.parametrize("value", NO_LIST.values(), ids=NO_LIST.keys())
+    @pytest.mark.parametrize(("value", "kind"), NO_LIST.values(), ids=NO_LIST.keys())
     @pytest.mark.parametrize("token", [None, "t"])
-    def test_push_refuses_another_kind(self, store: Store, value: Any, token: str | None) -> None:
+    def test_push_refuses_another_kind(self, store: Store, value: Any, kind: str, token: str | None) -> None:
         """A push onto something that is not a list changes nothing, with a token or without."""
         store.set("key", value)
         for push in (
@@ -91,17 +98,19 @@ class RefusalsContract(Contract):
             lambda: store.push_many("key", [], token=token),
             lambda: store.get_range("key"),
         ):
-            with pytest.raises(KeyTypeMismatchError):
+            with pytest.raises(KeyTypeMismatchError) as caught:
                 push()
+            assert caught.value.holds == kind
         assert store.find("key") == (True, value)
 
-    @pytest.mark.parametrize("value", NO_NUMBER.values(), ids=NO_NUMBER.keys())
+    @pytest.mark.parametrize(("value", "kind"), NO_NUMBER.values(), ids=NO_NUMBER.keys())
     @pytest.mark.parametrize("token", [None, "t"])
-    def test_increment_refuses_another_kind(self, store: Store, value: Any, token: str | None) -> None:
+    def test_increment_refuses_another_kind(self, store: Store, value: Any, kind: str, token: str | None) -> None:
         """An increment of something that is not a number changes nothing, with a token or without."""
         store.set("key", value)
         with pytest.raises(KeyTypeMismatchError) as caught:
             store.increment("key", token=token)
+        assert caught.value.holds == kind
         assert (caught.value.run_id, caught.value.key, caught.value.operation) == (store.run_id, "key", "increment")
         assert store.find("key") == (True, value)
 

@@ -53,14 +53,15 @@ class TokensContract(Contract):
     @pytest.mark.parametrize("length", [1, 12])
     def test_a_token_is_forgotten_when_its_key_is_reset(self, run_id: str, reset: str, length: int) -> None:
         """After a set or delete of the key, the same token takes effect again."""
-        store = self.new_store(run_id)
+        store, other = self.new_store(run_id), self.new_store(run_id)
         store.push_many("list", [[number, LONG] for number in range(length)])
         assert store.push("list", "mine", token="t") == length + 1
         if reset == "set":
-            self.new_store(run_id).set("list", [])
+            other.set("list", [])
         else:
-            self.new_store(run_id).delete("list")
-        assert store.push("list", "mine", token="t") == 1
+            other.delete("list")
+        for writer in (store, other, self.new_store(run_id)):
+            assert writer.push("list", "mine", token="t") == 1
         assert store.get("list") == ["mine"]
 
     def test_the_same_token_with_another_operand_returns_the_first_result(self, store: Store) -> None:

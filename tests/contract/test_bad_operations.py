@@ -1,4 +1,4 @@
-"""apply: several operations in order, each as by itself, safe to repeat as a whole."""
+"""apply: what is wrong with an operation is refused before the first one is sent."""
 
 from typing import Any
 
@@ -11,21 +11,7 @@ from runstore import (
     InvalidValueError,
     ValueTooLargeError,
 )
-from tests.contract.implementations import Implementation, TableImplementation
-
-BRANCH: list[dict[str, Any]] = [
-    {"do": "push", "key": "results", "item": {"id": 7}},
-    {"do": "increment", "key": "count"},
-    {"do": "push", "key": "log", "items": ["a", "b"]},
-    {"do": "set", "key": "last", "value": 7},
-    {"do": "set", "key": "first", "value": 7, "ifAbsent": True},
-    {"do": "delete", "key": "gone"},
-    {"do": "get", "key": "log"},
-    {"do": "get", "key": "log", "start": 1, "limit": 1},
-    {"do": "get", "key": "nothing"},
-    {"do": "get", "key": "nothing", "start": 0},
-]
-
+from tests.contract.implementations import Implementation
 
 PUSH: dict[str, Any] = {"do": "push", "key": "list", "item": 1}
 BAD: dict[str, tuple[Any, type[Exception], int | None, str]] = {
@@ -83,10 +69,3 @@ def test_a_bad_token(implementation: Implementation, run_id: str, token: Any, go
             implementation.store(run_id).apply([{"do": "set", "key": "k", "value": 1}, addition], token=token)
         assert caught.value.index == (1 if token is None else None)
     assert implementation.items(run_id) == []
-
-
-def test_it_costs_what_its_operations_cost(default_table: TableImplementation, run_id: str) -> None:
-    """A push and an increment are two requests."""
-    store = default_table.store(run_id)
-    store.apply(BRANCH[:2], token="t")
-    assert store.requests == 2
