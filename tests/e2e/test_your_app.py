@@ -128,7 +128,7 @@ def test_the_page_leads_from_an_empty_folder_to_a_second_deployment(tmp_path: Pa
     assert '"a"' in stopped
     assert '"b"' not in stopped
     changed = json.loads(definition)
-    changed["States"]["Items"]["ItemProcessor"]["States"] = json.loads(f"{{{snippet}}}")
+    changed["States"]["Items"]["ItemProcessor"]["States"] |= json.loads(f"{{{snippet}}}")
     reader.write("orders.asl.json", json.dumps(changed))
     assert output_of(reader.run(later)[0]) == json.loads(totals_later)
 
