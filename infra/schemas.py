@@ -60,9 +60,7 @@ def _fields() -> dict[str, Schema]:
         "key": key,
         "token": _text(limits["MAX_TOKEN_BYTES"], more="; an operation that is repeated with it counts once"),
         "prefix": _text(limits["MAX_KEY_BYTES"], 0, "; only keys that begin with it"),
-        "value": {
-            "description": "any JSON value of at most RUNSTORE_MAX_VALUE_BYTES of compact JSON; a list may be longer"
-        },
+        "value": {"description": "any JSON value; what is set has at most RUNSTORE_MAX_VALUE_BYTES of compact JSON"},
         "item": {"description": "any JSON value of at most RUNSTORE_MAX_VALUE_BYTES of compact JSON"},
         "items": {"type": "array", "description": "elements, each as an item"},
         "delta": {"type": "number", "description": "a number that a counter can hold: 38 digits"},

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
+@runtime_checkable
 class Store(Protocol):
     """What every store of a run offers: `RunStore`, `InMemoryRunStore` and a workflow step's `api.run_store`.
 
     Annotate the parameters of your own code with it, and pass any of the three. All of them accept and refuse the same
-    calls, with the same errors. `RunStore` documents each operation.
+    calls, with the same errors. `RunStore` documents each operation. `isinstance` looks for the operations' names.
     """
 
     @property

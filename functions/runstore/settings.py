@@ -11,6 +11,7 @@ from runstore.errors import ConfigurationError, InvalidRunIdError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 TABLE_VARIABLE = "RUNSTORE_TABLE"
 PREFIXES_VARIABLE = "RUNSTORE_RUN_ID_PREFIXES"
@@ -54,8 +55,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check the bounds."""
-        if not self.table_name:
-            raise ConfigurationError(f"{TABLE_VARIABLE} must be the table's name or ARN; got {self.table_name!r}")
+        name: Any = self.table_name
+        if not isinstance(name, str) or not name:
+            raise ConfigurationError(f"{TABLE_VARIABLE} must be the table's name or ARN; got {name!r}")
+        # A member of a string enum is taken as the text that it holds: its str() may be something else.
+        object.__setattr__(self, "table_name", str.__str__(name))
         for field, (variable, minimum, maximum) in _BOUNDS.items():
             value = getattr(self, field)
             if type(value) is not int or not minimum <= value <= maximum:

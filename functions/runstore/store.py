@@ -70,6 +70,8 @@ class RunStore:
                     "table_name must not be passed together with settings; got both. Leave table_name out: "
                     "settings.table_name names the table"
                 )
+            elif not isinstance(settings, Settings):
+                raise InvalidRequestError(f"settings must be runstore.Settings; got {values.describe(settings)}")
             settings.check_served(self._run_id)
             transport = default_transport() if client is None else transport_of(client)
         self._settings = settings

@@ -269,7 +269,7 @@ def test_setdefault_refuses_what_set_refuses(store: AnyStore) -> None:
 def test_a_bad_prefix(store: AnyStore, prefix: Any, got: str) -> None:
     """A prefix is the beginning of a key: anything else is refused."""
     for operation in (store.keys, store.snapshot):
-        with pytest.raises(InvalidKeyError, match=f"^prefix must be a string of 1 to 512 UTF-8 bytes .*; got {got}"):
+        with pytest.raises(InvalidKeyError, match=f"^prefix must be a string of 0 to 512 UTF-8 bytes .*; got {got}"):
             operation(prefix)
 
 

@@ -93,6 +93,12 @@ def test_it_checks_what_the_store_checks(run_stores: RunStores, monkeypatch: pyt
     """Run ids are refused, and the settings of the environment hold."""
     with pytest.raises(InvalidRunIdError):
         RunStore("")
+    with pytest.raises(TypeError, match="tabel_name"):
+        RunStore("run-1", tabel_name="runs")  # type: ignore[call-arg]
+    monkeypatch.setenv("RUNSTORE_RUN_ID_PREFIXES", "run-")
+    for make in (RunStore, run_stores):
+        with pytest.raises(InvalidRunIdError, match="must begin with 'run-'"):
+            make("other-1")
     monkeypatch.setenv("RUNSTORE_MAX_VALUE_BYTES", "10")
     for store in (RunStore("run-1"), run_stores("run-1")):
         with pytest.raises(ValueTooLargeError):

@@ -98,4 +98,9 @@ def test_a_process_has_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(default_client()) as client:
         assert not isinstance(client, StepFunctions)
         assert client.meta.service_model.service_id == "SFN"
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)  # which botocore reads; AWS_REGION is enough
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    with closing(default_client()) as client:
+        assert client.meta.region_name == "eu-north-1"
     stepfunctions._direct_client.cache_clear()  # noqa: SLF001 the next test's process has another one

@@ -15,12 +15,14 @@ import runstore
 from runstore import (
     ConfigurationError,
     IncompleteCompletionError,
+    InvalidRequestError,
     KeyTypeMismatchError,
     RunStore,
     Settings,
     ThrottledError,
     UnavailableError,
 )
+from runstore.dynamodb.defaults import new_client
 from runstore.errors import error_context
 from tests.backends import Backend
 
@@ -163,6 +165,31 @@ def test_a_missing_region(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="Set AWS_REGION, or pass client=") as caught:
         RunStore("run", table_name="runs")
     assert caught.value.operation == "open"
+
+
+@pytest.mark.usefixtures("_no_default_client")
+def test_the_region_of_aws_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_REGION alone is enough, as for the direct transport and the inspector; botocore's own variable goes first."""
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    assert new_client().meta.region_name == "eu-central-1"
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert new_client().meta.region_name == "eu-north-1"
+
+
+def test_what_is_no_dynamodb_client() -> None:
+    """The error says what to pass, when the store is made."""
+    wrong: list[Any] = [5, "dynamodb", object(), boto3.resource("dynamodb"), boto3.client("s3"), boto3.Session()]
+    for client in wrong:
+        with pytest.raises(InvalidRequestError, match=r'must be boto3\.client\("dynamodb"\); got an? ') as caught:
+            RunStore("run", table_name="runs", client=client)
+        assert caught.value.operation == "open"
+
+
+def test_what_are_no_settings() -> None:
+    """A name in the place of the settings is refused when the store is made."""
+    settings: Any = "runs"
+    with pytest.raises(InvalidRequestError, match=r"settings must be runstore\.Settings; got a str"):
+        RunStore("run", settings=settings)
 
 
 @pytest.mark.usefixtures("_no_default_client")

@@ -1,6 +1,7 @@
 """Settings: their defaults, their bounds, and the environment that they are read from."""
 
 from dataclasses import FrozenInstanceError, replace
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -31,6 +32,20 @@ def test_a_setting_and_its_bounds(field: str) -> None:
     for text in (str(least - 1), str(most + 1), "1.5", "many", "1e3", "0x10"):
         with pytest.raises(ConfigurationError, match=f"^{variable} must be {said}; got"):
             Settings.from_environment("runs", environment={variable: text})
+
+
+class Tables(str, Enum):  # noqa: UP042 its str() is not the text
+    """Tables as a user may name them."""
+
+    RUNS = "runs"
+
+
+def test_a_table_has_a_name() -> None:
+    """A member of a string enum is taken as the text that it holds; what is no text is refused."""
+    assert str(Settings(Tables.RUNS).table_name) == str(Settings.from_environment(Tables.RUNS).table_name) == "runs"
+    for wrong in ("", 5, None, b"runs"):
+        with pytest.raises(ConfigurationError, match="RUNSTORE_TABLE must be the table's name or ARN; got"):
+            Settings(wrong)  # type: ignore[arg-type]
 
 
 def test_the_bounds_of_a_segment() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING
 
 from runstore.aws_api.choice import choose
@@ -25,8 +26,12 @@ def _direct_client() -> StepFunctions:
 
 def _boto3_client() -> Any:
     import boto3  # noqa: PLC0415 the usual function needs none
+    from botocore.exceptions import NoRegionError  # noqa: PLC0415
 
-    return boto3.client("stepfunctions")
+    try:
+        return boto3.client("stepfunctions")
+    except NoRegionError:  # botocore itself ignores AWS_REGION, which Lambda and the other SDKs use
+        return boto3.client("stepfunctions", region_name=os.environ.get("AWS_REGION") or None)
 
 
 class StepFunctions:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from runstore.aws_api.choice import choose, unusual_process
 from runstore.aws_api.endpoint import DYNAMODB
-from runstore.errors import ConfigurationError
+from runstore.errors import ConfigurationError, InvalidRequestError
+from runstore.model.values import describe
 
 if TYPE_CHECKING:
     from typing import Any
@@ -38,10 +39,15 @@ def default_transport() -> Transport:
 
 
 def transport_of(client: Any) -> Transport:
-    """Return the transport over a boto3 client. Anything that has a transport's `send` is one already."""
+    """Return the transport over a boto3 client. Anything that has a transport's `send` is one already.
+
+    Raises InvalidRequestError for anything else, such as a resource of boto3 or the client of another service.
+    """
     if hasattr(client, "send"):
         transport: Transport = client
         return transport
+    if not (hasattr(client, "update_item") and hasattr(getattr(client, "meta", None), "events")):
+        raise InvalidRequestError(f'client must be boto3.client("dynamodb"); got {describe(client)}')
     from runstore.dynamodb.boto3_transport import Boto3Transport  # noqa: PLC0415 the direct transport needs no botocore
 
     return Boto3Transport(client)
@@ -109,7 +115,7 @@ def _new_transport(choice: TransportChoice) -> Transport:
 def new_client() -> DynamoDBClient:
     """Return a client from boto3's usual sources, whose requests fail soon enough for a function to say so."""
     from botocore.config import Config  # noqa: PLC0415 only here is it needed
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
     # boto3's client is botocore's, and importing boto3 just to make one takes a tenth of a cold start. If the caller
@@ -124,7 +130,10 @@ def new_client() -> DynamoDBClient:
         tcp_keepalive=True,
     )
     try:
-        client: DynamoDBClient = make("dynamodb", config=config)
+        try:
+            client: DynamoDBClient = make("dynamodb", config=config)
+        except NoRegionError:  # botocore itself ignores AWS_REGION, which Lambda and the other SDKs use
+            client = make("dynamodb", config=config, region_name=os.environ.get("AWS_REGION") or None)
     except (BotoCoreError, ValueError) as failure:
         reason = str(failure).rstrip(".")
         raise ConfigurationError(

@@ -30,7 +30,7 @@ def check_key(key: Any) -> str:
 
 def check_prefix(prefix: Any) -> str:
     """Return the beginning of keys, which may be empty, as a plain string, or raise InvalidKeyError."""
-    return "" if prefix == "" else _check("prefix", prefix, MAX_KEY_BYTES, InvalidKeyError)
+    return _check("prefix", prefix, MAX_KEY_BYTES, InvalidKeyError, minimum=0)
 
 
 def check_token(token: Any) -> str:
@@ -38,13 +38,13 @@ def check_token(token: Any) -> str:
     return _check("token", token, MAX_TOKEN_BYTES, InvalidTokenError)
 
 
-def _check(name: str, text: Any, limit: int, error: type[InvalidRequestError]) -> str:
-    must = f"{name} must be a string of 1 to {limit:,} UTF-8 bytes without control characters"
+def _check(name: str, text: Any, limit: int, error: type[InvalidRequestError], *, minimum: int = 1) -> str:
+    must = f"{name} must be a string of {minimum} to {limit:,} UTF-8 bytes without control characters"
     if not isinstance(text, str):
         raise error(f"{must}; got {'null' if text is None else type(text).__name__}")
     # A member of a string enum is taken as the text that it holds: its str() and format() may be something else.
     plain = str.__str__(text)
-    if not plain:
+    if len(plain) < minimum:
         raise error(f"{must}; got an empty string")
     try:
         size = len(plain.encode())

@@ -63,7 +63,8 @@ class InMemoryRunStore:
     def __init__(self, run_id: str = "run", *, runs: Runs | None = None, settings: Settings | None = None) -> None:
         with error_context("open"):
             self._run_id = check_run_id(run_id)
-        self._settings = Settings("in-memory") if settings is None else settings
+            self._settings = Settings("in-memory") if settings is None else settings
+            self._settings.check_served(self._run_id)
         self._keys = _Keys({} if runs is None else runs, self._run_id, self._settings)
 
     def __repr__(self) -> str:

@@ -26,9 +26,16 @@ class RunStores:
         runs = self._runs
 
         # Not __new__: CPython does not restore it properly when the test ends.
-        def __init__(self: RunStore, run_id: str, **options: Any) -> None:  # noqa: N807 it replaces this method
+        def __init__(  # noqa: N807 it replaces this method
+            self: RunStore,
+            run_id: str,
+            *,
+            table_name: str | None = None,  # noqa: ARG001 every table is the same memory
+            client: Any = None,  # noqa: ARG001 nothing is sent
+            settings: Settings | None = None,
+        ) -> None:
             self.__class__ = _in_memory(type(self))
-            settings = options.get("settings") or Settings.from_environment(_TABLE)
+            settings = Settings.from_environment(_TABLE) if settings is None else settings
             InMemoryRunStore.__init__(self, run_id, runs=runs, settings=settings)  # type: ignore[arg-type]
 
         monkeypatch.setattr(RunStore, "__init__", __init__)

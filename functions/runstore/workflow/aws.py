@@ -13,12 +13,18 @@ _THROTTLED = {"ThrottlingException", "ThrottledException", "TooManyRequestsExcep
 _REFUSED = {
     "AccessDeniedException",
     "InvalidArn",
+    "InvalidExecutionInput",
+    "InvalidName",
     "InvalidSignatureException",
+    "KmsAccessDeniedException",
+    "KmsInvalidStateException",
     "MissingAuthenticationToken",
     "StateMachineDeleting",
     "StateMachineDoesNotExist",
+    "StateMachineTypeNotSupported",
     "UnrecognizedClientException",
     "ExpiredTokenException",
+    "ValidationException",
 }
 
 

@@ -8,7 +8,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from runstore.errors import InvalidRequestError, error_context
-from runstore.model.values import check_list, encode, encode_list
+from runstore.model.identifiers import check_key
+from runstore.model.operations import token_name
+from runstore.model.values import check_list, encode, encode_delta, encode_list
 from runstore.settings import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ class StepStore:
         The elements of a set, which have no order, are appended in that of their JSON, so that each attempt's is equal.
         """
         with error_context("push_many", self.run_id, key):
+            check_key(key)
+            token_name(token)  # before the items, as in the store
             encoded = [text for text, _ in encode_list(items, "items", MAX_VALUE_BYTES)]
         if isinstance(items, (set, frozenset)):
             encoded.sort()
@@ -112,9 +116,11 @@ class StepStore:
         )
 
     def _token(self, operation: str, key: Any, operand: Any) -> str:
-        name = str.__str__(key) if isinstance(key, str) else ""  # the store refuses what is no key
-        with error_context(operation, self.run_id, key):
-            canonical = _canonical(operand, "delta" if operation == "increment" else "item")
+        with error_context(operation, self.run_id, key):  # refuses what the store does, in the same order
+            name = "" if operation == "apply" else check_key(key)
+            if operation == "increment":
+                encode_delta(operand)
+            canonical = _canonical(operand, "item")
         call = f"{operation} {name} {canonical}"
         with self._counting:
             occurrence = self._counts[call] = self._counts.get(call, -1) + 1
