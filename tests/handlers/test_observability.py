@@ -1,5 +1,6 @@
 """What the functions log and measure, and what they never do."""
 
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -9,8 +10,12 @@ import pytest
 
 from runstore import InvalidRunIdError, InvalidValueError, RunStoreError
 from tests.handlers.conftest import OPERATIONS, RUN, Call, Output, Table
+from tests.repository.pages import fenced
 
 SECRET = "s3cr3t"
+# The language of Logs Insights, as far as the pages use it.
+QUERY_WORDS = {"and", "as", "avg", "by", "count", "desc", "fields", "filter", "ispresent", "max", "or"}
+QUERY_WORDS |= {"sort", "stats", "sum"}
 EVENTS: dict[str, dict[str, Any]] = {
     "get_value": {"runId": RUN, "key": "secret"},
     "set_value": {"runId": RUN, "key": "secret", "value": {"password": SECRET}},
@@ -135,6 +140,31 @@ def test_what_nobody_expected_is_logged_with_its_trace(
     assert (line["level"], line["error"]) == ("ERROR", "ZeroDivisionError")
     assert (metrics["ZeroDivisionError"], metrics["Defects"]) == ([1.0], [1.0])
     assert "Traceback" in line["exception"]
+
+
+def test_the_queries_of_the_docs_ask_for_what_is_logged(
+    table: Table, call: Call, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each field of the Logs Insights queries on the page about debugging is in a log line."""
+    call("set_value", runId=RUN, key="key", value=1)
+    call("push_item", runId=RUN, key="list", item=1)
+    with pytest.raises(InvalidValueError):
+        call("set_value", runId=RUN, key="key", value=float("nan"))
+    monkeypatch.setattr(table.client, "_call", lambda *_: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        call("get_value", runId=RUN, key="key")
+    lines, _ = output.lines()
+    logged = {name for line in lines for name in line}
+    of_steps = {"run_id", "step_id", "action", "attempt"}  # tests/workflow/test_metrics.py holds workflows to them
+    queries = fenced("docs/debugging.md", "text")
+    assert len(queries) == 4
+    for query in queries:
+        bare = re.sub(r'"[^"]*"', "", query)
+        aliases = set(re.findall(r"\bas (\w+)", bare))
+        words = set(re.findall(r"(?<!@)\b[a-zA-Z_]+\b", bare))
+        assert words - QUERY_WORDS - aliases <= logged | of_steps, query
+    messages = set(re.findall(r'message = "([^"]*)"', "".join(queries)))
+    assert messages == {"failed", "failed unexpectedly"} == {line["message"] for line in lines} - {"done"}
 
 
 def test_a_process_of_its_own_prints_no_value() -> None:
