@@ -100,6 +100,26 @@ def test_a_server_that_reads_slowly_is_left_alone(monkeypatch: pytest.MonkeyPatc
     assert sent == [10_000, 9_000, 8_000]
 
 
+def test_a_silent_server_gets_three_seconds() -> None:
+    """Each time that it is waited for, however much time the caller has."""
+    limits = []
+
+    class Silent:
+        def settimeout(self, seconds: float) -> None:
+            limits.append(seconds)
+
+        def send(self, rest: memoryview) -> int:
+            return len(rest)
+
+        def recv(self, _: int) -> bytes:
+            raise TimeoutError
+
+    silent: Any = Silent()
+    with pytest.raises(BrokenAnswerError, match="in time"):
+        exchange(silent, b"x", clock.elapsed() + 100)
+    assert set(limits) == {3.0}
+
+
 def test_an_address_of_ipv6(client_of: ClientOf) -> None:
     """In brackets, as URLs and the Host header have it."""
     with serving(OK, host=ipv6()) as server:
