@@ -18,7 +18,15 @@ from runstore.dynamodb.failures import (
 from runstore.dynamodb.transport import RequestError
 from runstore.errors import ConfigurationError
 from runstore.model import expressions
-from runstore.model.items import LAST_SEGMENT, Item, from_wire, segment_key
+from runstore.model.items import (
+    ELEMENTS,
+    LAST_SEGMENT,
+    Elements,
+    Item,
+    elements_from_wire,
+    from_wire,
+    segment_key,
+)
 from runstore.model.values import out_of_range
 
 if TYPE_CHECKING:
@@ -77,14 +85,15 @@ class Table:
             clock.back_off(attempt, _FIRST_DELAY)
         raise unprocessed("BatchGetItem")
 
-    def segments(
-        self, key: str, chain: str, at_least: int = 1, *, page: int | None = None, projection: str = ""
-    ) -> Iterator[Item]:
+    def segments(self, key: str, chain: str, at_least: int = 1, *, page: int | None = None) -> Iterator[Item]:
         """Query over a chain in order, one request a page. Not a snapshot: items change between being read."""
-        for wire in self.query(
-            segment_key(key, chain, at_least), segment_key(key, chain, LAST_SEGMENT), projection, page=page
-        ):
-            yield from_wire(wire)
+        first, last = segment_key(key, chain, at_least), segment_key(key, chain, LAST_SEGMENT)
+        return map(from_wire, self.query(first, last, page=page))
+
+    def elements(self, key: str, chain: str, at_least: int = 1, *, page: int | None = None) -> Iterator[Elements]:
+        """Query as `segments` does, of the elements alone."""
+        first, last = segment_key(key, chain, at_least), segment_key(key, chain, LAST_SEGMENT)
+        return map(elements_from_wire, self.query(first, last, ELEMENTS, page=page))
 
     def tail(self, key: str, chain: str, at_least: int = 1) -> Item | None:
         """Query of a chain's last segment: reads one item."""

@@ -36,6 +36,7 @@ RECEIPT_PREFIX = "r:"
 PART_SEGMENTS = 16  # a part of push_many has at most the bytes of this many segments: few requests, small reads
 MAX_PART_ELEMENTS = 500
 LARGE_BYTES = 2_048  # elements of this weight never go into a head: every writer that tries the head pays for its size
+ELEMENTS = "#key, #items, #length, #sealed"  # the projection of `elements_from_wire`: receipts are left out
 NEVER = 10**15  # epoch seconds: when an item without expires_at expires
 
 _ELEMENT_OVERHEAD = 1  # what DynamoDB adds to each element of a list
@@ -166,6 +167,27 @@ class Item(NamedTuple):
     def start(self) -> int:
         """The index of its first element in the whole list."""
         return self.length - len(self.items)
+
+
+class Elements(NamedTuple):
+    """What reading a list needs of a segment. Small, since a long list has hundreds of segments."""
+
+    n: int
+    items: list[str]
+    length: int
+    sealed: bool
+
+    @property
+    def start(self) -> int:
+        """The index of its first element in the whole list."""
+        return self.length - len(self.items)
+
+
+def elements_from_wire(wire: Wire) -> Elements:
+    """Return what `ELEMENTS` projects of a segment of a list."""
+    n = int(wire["key"]["S"].rpartition(UNIT_SEPARATOR)[2])
+    items = [element["S"] for element in wire["items"]["L"]] if "items" in wire else []
+    return Elements(n, items, int(wire["length"]["N"]) if "length" in wire else 0, "sealed" in wire)
 
 
 def from_wire(wire: Wire) -> Item:

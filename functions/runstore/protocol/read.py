@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runstore import clock
 from runstore.errors import UnavailableError
-from runstore.model.items import Item, segment_key
+from runstore.model.items import Elements, Item, segment_key
 from runstore.model.values import decode, decode_list, decode_number
 from runstore.protocol.budget import UNLIMITED, Budget
 from runstore.protocol.kinds import not_a_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from runstore.dynamodb.table import Table
     from runstore.model.values import JSON
 
 _ATTEMPTS = 9
-_ELEMENTS = "#key, #items, #length, #sealed"  # all that reading a chain needs: receipts are left out
 
 
 class ConcurrentChangeError(Exception):
@@ -101,8 +100,9 @@ def _elements(table: Table, key: str, head: Item, part: _Part, budget: Budget) -
     """
     first, start, stop = part
     account = budget.account(key)
-    account.spend(first.items[max(0, start - first.start) : _until(first, stop)])
-    texts, last = list(first.items), first
+    account.spend(_before(stop, first)[max(0, start - first.start) :])
+    texts = list(first.items)
+    last: Item | Elements = first
     if not first.closed or (stop is not None and stop <= first.length):
         return texts
     next_n = last.n + 1
@@ -113,10 +113,10 @@ def _elements(table: Table, key: str, head: Item, part: _Part, budget: Budget) -
                 return list(head.items[first.start :])
             if segment.n == last.n:
                 del texts[last.start - first.start :]
-                account.refund(last.items[: _until(last, stop)])
+                account.refund(_before(stop, last))
             elif segment.n != last.n + 1 or segment.start != last.length:
                 break
-            account.spend(segment.items[: _until(segment, stop)])
+            account.spend(_before(stop, segment))
             texts += segment.items
             last = segment
             if stop is not None and last.length >= stop:
@@ -129,15 +129,15 @@ def _elements(table: Table, key: str, head: Item, part: _Part, budget: Budget) -
     raise ConcurrentChangeError
 
 
-def _until(segment: Item, stop: int | None) -> int | None:
-    """Return how many of a segment's elements come before the index `stop`."""
-    return None if stop is None else max(0, stop - segment.start)
+def _before(stop: int | None, segment: Item | Elements) -> Sequence[str]:
+    """Return those of a segment's elements that come before the index `stop`."""
+    return segment.items if stop is None else segment.items[: max(0, stop - segment.start)]
 
 
-def _following(table: Table, key: str, head: Item, n: int, part: tuple[int, Item] | None) -> Iterator[Item]:
+def _following(table: Table, key: str, head: Item, n: int, part: tuple[int, Item] | None) -> Iterator[Elements]:
     """Yield the segments from `n` on; for part of a list, in pages as long as one of its segments suggests."""
     page = None if part is None else max(1, part[0]) // max(1, len(part[1].items)) + 1
-    return table.segments(key, head.chain, max(n, 1), page=page, projection=_ELEMENTS)
+    return table.elements(key, head.chain, max(n, 1), page=page)
 
 
 def _segment_with(table: Table, key: str, head: Item, index: int) -> Item | None:
