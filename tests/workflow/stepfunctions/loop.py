@@ -76,6 +76,11 @@ class Loop:
         self._due: list[tuple[float, int, Task, int]] = []
         self._count = 0
 
+    @property
+    def due(self) -> float | None:
+        """When the next task goes on; None if there is none."""
+        return self._due[0][0] if self._due else None
+
     def start(self, routine: Routine) -> Task:
         """Begin a task; it runs from the next turn of the loop on."""
         task = Task(self, routine)
