@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -123,6 +123,45 @@ def test_an_event_after_the_deadline_is_refused(waiting: Machine) -> None:
     waiting.loop.now = BEGAN + 3_700
     with pytest.raises(InvalidEventTokenError, match="has not timed out"):
         waiting.send(Waiting.tokens[0])
+
+
+@pytest.mark.parametrize("waits", [1, 50])
+def test_an_event_after_the_deadline_of_a_wait_that_never_began_is_refused(waits: int, waiting: Machine) -> None:
+    """No function could register a task token: until the deadline an event is kept, after it refused."""
+    waiting.inject = lambda event: "Lambda.TooManyRequestsException" if event["do"] == "listen" else None
+    execution = begin(waiting, until=5, timeout="1 hour", waits=waits)
+    early, late = Waiting.tokens[:-1], Waiting.tokens[-1]
+    waiting.loop.now = BEGAN + 3_500
+    assert all(waiting.send(token, 1)["accepted"] for token in early)
+    waiting.loop.now = BEGAN + 3_700
+    with pytest.raises(InvalidEventTokenError, match="this wait has timed out"):
+        waiting.send(late, 1)
+    assert len([key for key in waiting.items(execution) if key.endswith("event")]) == waits - 1
+
+
+def test_a_wait_of_a_failed_attempt_is_unknown_once_another_has_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever attempt asks, an event is kept while the step has no outcome; then only those that counted are."""
+
+    class Changing(Workflow):
+        tokens: ClassVar[list[str]] = []
+
+        def start(self, data: Any, headers: Any, api: StepApi) -> None:
+            self.tokens.append(api.wait_for_event("first" if api.attempt == 1 else "second"))
+            if api.attempt == 1:
+                raise LookupError
+
+        def first(self, data: Any, headers: Any, api: StepApi) -> None: ...
+
+        def second(self, data: Any, headers: Any, api: StepApi) -> None: ...
+
+    machine = Machine(Changing, monkeypatch)
+    machine.service.start({"data": None})
+    machine.loop.run(until=BEGAN + 0.5)
+    assert machine.send(Changing.tokens[0])["accepted"]
+    machine.loop.run(until=BEGAN + 60)
+    with pytest.raises(InvalidEventTokenError, match="did not ask for this wait"):
+        machine.send(Changing.tokens[0])
+    assert machine.send(Changing.tokens[1])["accepted"]
 
 
 def test_an_event_whose_waking_was_lost_is_found_at_the_deadline(waiting: Machine) -> None:

@@ -97,7 +97,7 @@ def _options(attempts: Any, timeout: Any, backoff: Any, on_failure: Any) -> Step
             f"attempts must be a whole number from 1 to {MAX_ATTEMPTS}; got {shown(attempts)}"
         )
     try:
-        limit, pause = seconds(timeout, "timeout"), seconds(backoff, "backoff")
+        limit, pause = seconds(timeout, "timeout", "1 second to 15 minutes"), seconds(backoff, "backoff")
     except InvalidDelayError as failure:
         raise WorkflowDefinitionError(str(failure)) from failure
     if not 1 <= limit <= MAX_TIMEOUT or limit != int(limit):

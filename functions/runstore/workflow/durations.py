@@ -25,12 +25,10 @@ _SECONDS = {
 }
 _LARGE = 10**18
 _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.ASCII | re.IGNORECASE)
-_ALLOWED = (
-    'a number of seconds from 0 or text such as "30 sec", "5 min", "2 hours", "1 day" or "1 week", up to 365 days'
-)
+_ALLOWED = 'a number of seconds from 0 or text such as "30 sec", "5 min", "2 hours", "1 day" or "1 week"'
 
 
-def seconds(delay: Any, name: str = "delay") -> float:
+def seconds(delay: Any, name: str = "delay", bounds: str = "up to 365 days") -> float:
     """Return a delay in seconds.
 
     Raises InvalidDelayError for anything else: negative numbers, text without a unit, months and years (whose length
@@ -40,14 +38,14 @@ def seconds(delay: Any, name: str = "delay") -> float:
         found = _TEXT.fullmatch(delay)
         unit = found and _SECONDS.get(found[2].lower())
         if not found or not unit:
-            raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {shown(delay)}")
+            raise InvalidDelayError(f"{name} must be {_ALLOWED}, {bounds}; got {shown(delay)}")
         number = float(found[1]) * unit
     elif isinstance(delay, (int, float)) and not isinstance(delay, bool):
         number = delay
     else:
-        raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {shown(delay)}")
+        raise InvalidDelayError(f"{name} must be {_ALLOWED}, {bounds}; got {shown(delay)}")
     if not 0 <= number <= YEAR:  # never true of NaN
-        raise InvalidDelayError(f"{name} must be {_ALLOWED}; got {shown(delay)}")
+        raise InvalidDelayError(f"{name} must be {_ALLOWED}, {bounds}; got {shown(delay)}")
     return float(number)
 
 

@@ -140,6 +140,22 @@ class Records:
         """Return a step's outcome."""
         return _outcome(self._table.get_raw(key_of("step", step_id)))
 
+    def deadlines(self, step_id: str) -> dict[str, float] | None:
+        """Return until when each wait that a step asked for lasts, by name; None while the step has no outcome.
+
+        With more than 40 branches also a Query.
+        """
+        outcome = self.outcome(step_id)
+        if outcome is None:
+            return None
+        entries = outcome.entries
+        if outcome.count > WIDTH:
+            wires = self._table.query(
+                _fan_key(step_id, outcome.nonce, 0), _fan_key(step_id, outcome.nonce, outcome.count)
+            )
+            entries = [entry for wire in wires for entry in json.loads(wire["scheduled"]["S"])]
+        return {entry["wait"]["name"]: entry["wait"]["deadline"] for entry in entries if "wait" in entry}
+
     def record_success(
         self, step_id: str, attempt: Attempt, ended: float, schedule: Schedule, ids: list[str]
     ) -> Outcome:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_SCHEDULED = 10_000  # by one step; a wider fan-out is two steps deep
 MAX_SCHEDULED_BYTES = 16_000_000  # by one step: one partition takes about 1 MB a second
-MIN_WAIT, MAX_WAIT = 60, 30 * 86_400  # seconds
+MIN_WAIT, MAX_WAIT, _WAITS = 60, 30 * 86_400, "1 minute to 30 days"
 
 
 class Wait(NamedTuple):
@@ -107,9 +107,9 @@ class Schedule:
         """Add a wait for an event and return its token."""
         name = self.definition.check_action(action)
         otherwise = None if on_timeout is None else self.definition.check_action(on_timeout, "on_timeout")
-        limit = seconds(timeout, "timeout")
+        limit = seconds(timeout, "timeout", _WAITS)
         if not MIN_WAIT <= limit <= MAX_WAIT:
-            raise InvalidDelayError(f"timeout must be 1 minute to 30 days; got {shown(timeout)}")
+            raise InvalidDelayError(f"timeout must be {_WAITS}; got {shown(timeout)}")
         now = self.now()
         deadline = self._check_due(now + limit, timeout, "timeout")
         occurrence = self._waits.get(name, 0)

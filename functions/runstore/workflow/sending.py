@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from runstore.dynamodb.table import Table
+    from runstore.workflow.proofs import EventToken
     from runstore.workflow.waits import Waiter
 
 # The state no longer waits with this token: it was woken or stopped, has timed out, or its execution has ended.
 _GONE = {"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"}
+_UNKNOWN = "token must belong to a wait of the attempt that succeeded; that attempt did not ask for this wait"
 _EXPIRED = "token must belong to a wait that has not timed out; this wait has timed out"
 
 
@@ -37,8 +40,9 @@ def send_event(
 
     The first event counts: `accepted` is false when another has come before. An event may come before the wait begins,
     or while the run is stopped and is going to be redriven. It is recorded before the branch is woken: after an error,
-    repeating the call wakes the branch if the first did not. Three consistent reads, one write unit per KB of the
-    body, one request to Step Functions for each state that waits (normally one).
+    repeating the call wakes the branch if the first did not. Three consistent reads (one or two more before the
+    branch waits), one write unit per KB of the body, one request to Step Functions for each state that waits (normally
+    one).
 
     Args:
         token: What `api.wait_for_event` returned.
@@ -48,7 +52,8 @@ def send_event(
         stepfunctions: A boto3 Step Functions client.
 
     Raises:
-        InvalidEventTokenError: The token is cut or altered, the run is over, or the wait has timed out.
+        InvalidEventTokenError: The token is cut or altered, the run is over, the wait has timed out, or the attempt
+            that succeeded did not ask for it.
         InvalidValueError, ValueTooLargeError: The body is not JSON, or too large.
         ThrottledError, UnavailableError: Try again. `may_have_happened` says whether the event may have been recorded.
         ConfigurationError: The caller lacks a permission, for instance `states:SendTaskSuccess`.
@@ -60,15 +65,16 @@ def send_event(
 
 
 def deliver(
-    table: Table, token: Any, body: str, stepfunctions: Callable[[], Any], now: Callable[[], float] = time.time
+    table: Table, token: EventToken, body: str, stepfunctions: Callable[[], Any], now: Callable[[], float] = time.time
 ) -> dict[str, Any]:
     """Record an event, then wake every state that waits for it."""
-    run = Records(table).run()
+    records = Records(table)
+    run = records.run()
     if run is None:
         raise InvalidEventTokenError("token must belong to a run that has not ended; its run is over")
     check_token(run.secret, token)
     waits = WaitRecords(table, token.step_id, token.wait)
-    if any(waiter.deadline <= now() for waiter in waits.waiters()) and waits.event() is None:
+    if _deadline(records, waits, token) <= now() and waits.event() is None:
         raise InvalidEventTokenError(_EXPIRED)
     accepted, event = waits.send(body, now())
     if event.timed_out:
@@ -77,6 +83,18 @@ def deliver(
     if waiters:
         _wake(waiters, stepfunctions())
     return {"runId": token.run_id, "accepted": accepted}
+
+
+def _deadline(records: Records, waits: WaitRecords, token: EventToken) -> float:
+    """Return until when a wait lasts: as a state that waits says, or before it begins as its step's outcome says."""
+    if waiters := waits.waiters():
+        return waiters[0].deadline
+    deadlines = records.deadlines(token.step_id)
+    if deadlines is None:  # the step may still be running, and so may attempts that will not ask for it
+        return math.inf
+    if token.wait not in deadlines:
+        raise InvalidEventTokenError(_UNKNOWN)
+    return deadlines[token.wait]
 
 
 def _wake(waiters: list[Waiter], stepfunctions: Any) -> None:
