@@ -75,10 +75,19 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     given.add_argument("--order", type=Path, default=DEFAULT_ORDER, metavar="FILE", help="an order as JSON")
     given.add_argument("--items", type=int, metavar="N", help="make an order with so many line items instead")
     parser.add_argument(
-        "--workflow", choices=list(EXAMPLES), default="OrderFanout", help="another of the example state machines"
+        "--workflow",
+        type=state_machine,
+        choices=list(EXAMPLES),
+        default="OrderFanout",
+        help="another of the example state machines; a name such as order_workflow is accepted too",
     )
     parser.add_argument("--keep", action="store_true", help="leave the stack and the inspector up until Enter")
     return parser.parse_args(arguments)
+
+
+def state_machine(name: str) -> str:
+    """Return the state machine's name in the template for it, or for the name of its file in functions/."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 def run(report: Report, options: argparse.Namespace, order: dict[str, Any], source: str) -> int:

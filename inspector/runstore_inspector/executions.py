@@ -107,6 +107,8 @@ def machine_of(execution_arn: str) -> str:
 def machines(connection: Connection, named: Iterable[str] = ()) -> Machines:
     """Return the machines named, else those of the table's stack, else the account's Standard ones."""
     if arns := tuple(named):
+        if wrong := [arn for arn in arns if ":stateMachine:" not in arn]:
+            raise UsageError(f"--machine must be the ARN of a state machine; got {one_line(wrong[0])}")
         return Machines(arns, "named")
     if connection.stack is not None:
         parameters = connection.stack_description.get("Parameters", [])

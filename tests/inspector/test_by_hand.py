@@ -83,6 +83,7 @@ def test_part_of_a_list_is_read_by_itself(cli: Cli, store: RunStore) -> None:
         (("increment", "r", "k", "many"), 2, "DELTA must be a number"),
         (("set", "r", "k"), 2, "Missing argument"),
         (("get", "r", "k", "--nonsense"), 2, "nonsense"),
+        (("runs", "--machine", "orders"), 2, "--machine must be the ARN of a state machine; got orders"),
         (("show", ""), 2, "run"),
         (("show", "r" * 1_025), 2, "1,024"),
         (("show", "r", ""), 2, "key"),

@@ -1,12 +1,15 @@
 """The parts of the demo that need no stack: orders and prices."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.local.cost import Usage
+from infra.local.demo import parse
+from infra.local.examples import EXAMPLES
 from infra.local.orders import DEFAULT_ORDER, MOST_ITEMS, OrderError, make_order, read_order
 
 ITEM = {"id": "a"}
@@ -17,6 +20,13 @@ def written(folder: Path, order: Any) -> Path:
     path = folder / "order.json"
     path.write_text(json.dumps(order), encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_named_as_in_the_template_or_as_its_file(name: str) -> None:
+    """`order_workflow` is the name that `ls functions` shows."""
+    file = re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
+    assert parse(["--workflow", file]).workflow == parse(["--workflow", name]).workflow == name
 
 
 def test_the_order_of_the_repository_is_one() -> None:
