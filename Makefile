@@ -72,8 +72,10 @@ test-terraform: $(STAMP) ## Deploy the Terraform module to a local stack, and co
 	@$(BIN)/python -m pytest -m terraform -p no:randomly $(PYTEST_ARGS)
 
 .PHONY: test-lowest
-test-lowest: $(LOWEST_STAMP) ## Run the contract and handler tests with the oldest dependencies that are allowed
-	@.venv-lowest/bin/python -m pytest -n $(WORKERS) tests/contract tests/handlers $(PYTEST_ARGS)
+test-lowest: $(LOWEST_STAMP) ## Run the functions, and the contract over boto3, with the oldest dependencies that are allowed
+	@.venv-lowest/bin/python -m pytest -n $(WORKERS) tests/handlers $(PYTEST_ARGS)
+	@.venv-lowest/bin/python -m pytest -n $(WORKERS) -m 'prove or not prove' -k 'dynamodb_local and not direct' \
+	  tests/contract/test_contract.py $(PYTEST_ARGS)
 
 .PHONY: test-cdk
 test-cdk: $(STAMP) .venv-cdk/installed ## Synthesise the CDK app of docs/cdk.md (installs 261 MB; needs Node)

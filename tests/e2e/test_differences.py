@@ -158,6 +158,7 @@ def test_machine_logs(states: RecordingStates) -> None:
     assert logs.filter_log_events(logGroupName="/machines")["events"] == []
 
 
+@pytest.mark.prove
 def test_restart(tmp_path: Path) -> None:
     """What runs when the stack stops has failed when it starts again, and cannot be redriven."""
     order = {"customer": {"id": 1}, "line_items": [{"id": 1}], "delaySeconds": 600}
@@ -202,6 +203,7 @@ def test_architecture(functions: Lambdas) -> None:
     assert answer == [platform.machine(), 400_000_000]
 
 
+@pytest.mark.prove
 def test_slow_import(functions: Lambdas) -> None:
     """A handler may take longer than ten seconds to import."""
     assert functions.run("import time\ntime.sleep(11)\ndef handler(e, c): return 'imported'") == "imported"

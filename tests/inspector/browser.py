@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import Browser, BrowserContext
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 ARGUMENTS = [
@@ -32,13 +31,29 @@ def executable() -> str | None:
 
 
 @contextmanager
-def chromium(**options: Any) -> Iterator[BrowserContext]:
-    """Yield a browser without any past; `options` are Playwright's of a context."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            folder, executable_path=executable(), args=ARGUMENTS, **options
-        )
+def launched() -> Iterator[Browser]:
+    """Start Chromium, which takes a second: tests share one and get contexts of their own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
         try:
-            yield context
+            yield browser
         finally:
-            context.close()
+            browser.close()
+
+
+@contextmanager
+def fresh_context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Yield a context without cookies, storage or cache, with one tab; `options` are Playwright's of a context."""
+    context = browser.new_context(**options)
+    try:
+        context.new_page()
+        yield context
+    finally:
+        context.close()
+
+
+@contextmanager
+def chromium(**options: Any) -> Iterator[BrowserContext]:
+    """Start Chromium for one such context."""
+    with launched() as browser, fresh_context(browser, **options) as context:
+        yield context
