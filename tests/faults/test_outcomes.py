@@ -1,10 +1,12 @@
 """Every operation under every fault, at each of its requests in turn: what comes of it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ReadTimeoutError
 
 from runstore import RunStore, ThrottledError, TransientError, UnavailableError
 from runstore.settings import Settings
@@ -202,6 +204,24 @@ def test_a_request_that_was_never_sent_has_not_happened(name: str, bench: Bench)
     assert not raised.value.may_have_happened
     assert injector.injected > 1
     bench.check(run_id, {})
+
+
+@pytest.mark.parametrize(("key", "length", "after"), [("short", 1, [2]), ("list", len(LONG) + 1, [])])
+def test_a_push_that_is_sent_again_after_a_set(key: str, length: int, after: list[int], bench: Bench) -> None:
+    """Its receipt in the head goes with the set, and it counts again; a receipt beyond the head stays, and is found."""
+    run_id = bench.fresh()
+
+    def answer_lost_and_key_set(injector: Injector, request: AWSPreparedRequest) -> AWSResponse:
+        with suppress(ReadTimeoutError):
+            faults.answer_lost(injector, request)
+        bench.store(run_id).set(key, [])
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    at = 2 if key == "list" else 0  # after the closed head's refusal, and a Query for the tail
+    store, injector = bench.faulty(run_id, answer_lost_and_key_set, at)
+    assert store.push(key, 2) == length
+    assert injector.sent[at] == "UpdateItem"
+    bench.check(run_id, {key: after})
 
 
 @pytest.mark.parametrize("last", [faults.request_lost, faults.throttled], ids=lambda fault: fault.__name__)

@@ -11,7 +11,6 @@ import pytest
 from tests import proofs
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"a reset leaves the tail open", "a retry ignores the intent"}  # found after several seconds
 
 
 def test_the_model_runs_as_a_program() -> None:
@@ -37,9 +36,7 @@ def test_the_model_finds_nothing_wrong_with_the_protocol() -> None:
     proofs.record(random_programs_of_the_protocol_model=runs * sum("random" in line for line in lines))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.prove if name in SLOW else ()) for name in protocol_search.MUTATIONS]
-)
+@pytest.mark.parametrize("name", protocol_search.MUTATIONS)
 def test_a_break_of_the_protocol_is_detected(name: str) -> None:
     """A step of the protocol that is left out gives a history that cannot be explained."""
     assert protocol_search.is_detected(name, 10_000)

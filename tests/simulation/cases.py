@@ -67,8 +67,11 @@ def small(name: str, segment_bytes: int) -> Scenario:
     return Scenario((Phase(programs),), Conditions(segment_bytes=segment_bytes))
 
 
-def _faulty(*programs: list[Op], faults: tuple[str, ...] = ("answer lost",)) -> Scenario:
-    return Scenario((Phase(tuple(map(tuple, programs))),), Conditions(segment_bytes=1_000, faults=faults))
+def _faulty(
+    *programs: list[Op], faults: tuple[str, ...] = ("answer lost",), segment_bytes: int = 1_000, most: int = 1_000_000
+) -> Scenario:
+    conditions = Conditions(segment_bytes=segment_bytes, faults=faults, most_faults=most)
+    return Scenario((Phase(tuple(map(tuple, programs))),), conditions)
 
 
 # Every order, and in each every fault at every request.
@@ -79,6 +82,10 @@ FAULTY = {
     "two attempts with a token": _faulty([_push("a", "t")], [_push("a", "t")]),
     "an offer under a push": _faulty([Op("setdefault", ["p"])], [_push("a")]),
     "an offer under a delete": _faulty([Op("setdefault", 7)], [_DELETE]),
+    "a push under a set": _faulty([_push("a")], [_set([]), _GET]),
+    "pushes beyond the head under a set": _faulty([_push("a"), _push("b")], [_set([])], segment_bytes=1, most=1),
+    "an offer under a set": _faulty([Op("setdefault", 3)], [_set(7), _GET]),
+    "two sets and a reader": _faulty([_set(1)], [_set(2), _GET]),
     "apply, repeated": _faulty(
         [Op("apply", ["a", "b"], "t"), Op("apply", ["a", "b"], "t")], faults=("crash after", "answer lost for good")
     ),
@@ -100,6 +107,9 @@ LATE = {
     "an offer and a delete": _late([Op("setdefault", 7), _DELETE, _GET], segment_bytes=1_000),
     "a plain increment": _late([_add(1), _GET], [_add(2)]),
     "a token under a set": _late([_add(1, "t")], [_set(5)]),
+    # A late copy of the first push brings back a head that names the deleted chain, where the token has a receipt.
+    "a token in a dead chain": _late([_push("a"), _push("b", "t"), _DELETE, _push("b", "t"), _GET]),
+    "a counter's token in a dead chain": _late([_add(1, "s"), _add(2, "t"), _DELETE, _add(2, "t"), _GET]),
 }
 
 

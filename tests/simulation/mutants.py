@@ -53,8 +53,10 @@ MUTANTS: dict[str, Mutant] = {
     "a resurrected head keeps its dead chain": Mutant("protocol.append", "if head.chain == self.sealed_chain:", "if False:", "lingering"),
     "no intent is written": Mutant("protocol.append", "if head is None or not self.change.digest:", "if True:"),
     "a repeated token's receipt is not looked for": Mutant(
-        "protocol.append", "if (result := self.receipt_in(segment)) is not None:\n                return result\n            last",
-        "last",
+        "protocol.append", "last = segment\n            if (result := self.receipt_in(segment))", "last = segment\n            if (result := None)",
+    ),
+    "a receipt of a dead chain counts": Mutant(
+        "protocol.append", "self.after(self.table.tail(self.key, self.chain, segment.n) if segment.closed else segment)", "pass", "lingering"
     ),
     "a token trusts what is remembered": Mutant("protocol.append", "head.chain != self.chain or head.expired", "head.expired"),
     "a segment forgets what came before": Mutant(

@@ -195,9 +195,11 @@ class _Append:
         """Search for the receipt from segment `n` to the chain's end; `before` is the head or segment n - 1."""
         last = before if before.n == max(n, 1) - 1 else None
         for segment in self.table.segments(self.key, self.chain, max(n, 1), page=_SEARCH_PAGE):
-            if (result := self.receipt_in(segment)) is not None:
-                return result
             last = segment
+            if (result := self.receipt_in(segment)) is not None:
+                # The head may have been resurrected after a reset: a receipt counts only in a chain that is not sealed.
+                self.after(self.table.tail(self.key, self.chain, segment.n) if segment.closed else segment)
+                return result
             if not segment.closed:
                 break
         if last is None:  # left behind by a straggler of a completed run: the chain continues after the head
@@ -208,6 +210,9 @@ class _Append:
         """Write to a segment; if it was closed meanwhile, return the next target."""
         sent_at = clock.elapsed()
         done, segment = self.send(target.n, self.chain, target.base)
+        if segment is not None and not done and (result := self.receipt_in(segment)) is not None:
+            # Written while this operation ran, so it also counts if the chain has been sealed since.
+            return result
         if segment is None or segment.sealed:
             self.sealed_chain = self.chain if segment else ""
             raise _ChainReplacedError
@@ -215,8 +220,6 @@ class _Append:
             tail = Tail(self.chain, target.n, segment.total, segment.closed, self.head_expires_at, clock.elapsed())
             self.tails.put(self.table.settings.table_name, self.table.run_id, self.key, tail)
             return segment.total
-        if (result := self.receipt_in(segment)) is not None:
-            return result
         self.pause(clock.elapsed() - sent_at)
         if self.change.digest:  # the segment is final and does not hold the receipt: search those after it
             return self.find_receipt(target.n + 1, segment)
