@@ -140,10 +140,11 @@ class RunStore:
     def push(self, key: str, item: Any, *, token: str | None = None) -> int:
         """Append `item` to the list and return the list's length after that. A key that is not set becomes a list.
 
-        A request that is sent again never appends twice; with a `token`, neither does a repeated call. Costs one
-        request and, for elements of some hundred bytes, one write unit, the same for the first element and the
-        hundred-thousandth (and every few pushes one small read). On a list beyond one item, a token costs two to four
-        more requests and one or two more write units. Raises KeyTypeMismatchError if the key does not hold a list.
+        A request that is sent again never appends twice; with a `token`, neither does a repeated call. (A `set` or
+        `delete` of the key in between ends both.) Costs one request and, for elements of some hundred bytes, one write
+        unit, the same for the first element and the hundred-thousandth (and every few pushes one small read). On a list
+        beyond one item, a token costs two to four more requests and one or two more write units. Raises
+        KeyTypeMismatchError if the key does not hold a list.
         """
         with error_context("push", self._run_id, key):
             key, token = check_key(key), operations.token_name(token)

@@ -87,7 +87,7 @@ def _conditions(rng: random.Random, *, faulty: bool = True) -> Conditions:
         step_seconds=rng.choice([0, 0, 0.1, 1]),
         page=rng.choice([1, 2, 1_000_000]),
         faults=faults,
-        large_bytes=rng.choice([1, 2_048, 2_048]),
+        large_bytes=rng.choice([1, 1_536, 1_536]),
     )
 
 
@@ -119,6 +119,22 @@ def lingering(rng: random.Random) -> Scenario:
     make = rng.choice([mixed, mixed, mixed, expiring, completing])
     scenario, faults = make(rng), rng.choice([LATE, LATE, LATE + CRASHES + LOSSES])
     return replace(scenario, conditions=replace(scenario.conditions, faults=faults))
+
+
+def contended(rng: random.Random, *, resets: bool = True) -> Scenario:
+    """One key that all push to, increment, offer and set at the same time, each token once, while answers get lost."""
+    numbers = count(1)
+    names = ["push", "push", "push", "increment", "setdefault", "get", *["set", "set"] * resets]
+
+    def op() -> Op:
+        name, number = rng.choice(names), next(numbers)
+        if name in {"push", "increment"}:
+            return Op(name, number, rng.choice([None, f"t{number}"]))
+        return Op(name, None if name == "get" else rng.choice([number, [], [number], [number] * 4]))
+
+    programs = tuple(tuple(op() for _ in range(rng.randrange(1, 5))) for _ in range(3))
+    conditions = Conditions(segment_bytes=rng.choice([1, 60, 1_000]), faults=LOSSES)
+    return Scenario((Phase(programs),), conditions)
 
 
 def completing(rng: random.Random) -> Scenario:

@@ -149,19 +149,25 @@ def _calls(record: Record, records: list[Record], key: str, conditions: Conditio
         once = once and not fits_head(key, op.operand, conditions.segment_bytes)
         for moment in () if once else record.copies:
             yield Call(todo, moment, moment, optional=True, alternatives=True, label=f"  late copy of {label}")
-        resets = sum(
-            1 + len(other.copies)
-            for other in records
-            if other.op.name in {"set", "delete"} and other is not record and _overlap(record, other)
-        )
-        # A request that is sent again after a reset of its key counts as sent after that. A delete that is sent again
-        # has left nothing that could tell: it also removes what was written since.
-        repeats = min(record.echoes, resets + (op.name == "delete"))
         for i, step in enumerate(todo):
-            for _ in range(repeats):
+            for _ in range(repetitions(record, records)):
                 yield Call(
                     (step,), record.invoked, returned, optional=True, original=(call, i), label=f"  part {i} again"
                 )
+
+
+def repetitions(record: Record, records: Sequence[Record]) -> int:
+    """Return how often an operation may take effect once more because its requests were sent again.
+
+    A request that is sent again after a reset of its key counts as sent after that. A delete that is sent again has
+    left nothing that could tell: it also removes what was written since.
+    """
+    resets = sum(
+        1 + other.echoes + len(other.copies)
+        for other in records
+        if other.op.name in {"set", "delete"} and other is not record and _overlap(record, other)
+    )
+    return min(record.echoes, resets + (record.op.name == "delete"))
 
 
 def _overlap(one: Record, other: Record) -> bool:

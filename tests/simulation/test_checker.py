@@ -25,6 +25,14 @@ def _late(*steps: Step, moment: int) -> Call:
     return Call(steps, moment, moment, optional=True, alternatives=True)
 
 
+def _re_sent_after_a_set(*, again: bool) -> list[Call]:
+    """Return a history from a hostile trial: a reader sees the element, a set removes it, and it comes back."""
+    push = _push("a", 1, 8, 1, "t")
+    repetition = Call(push.steps, 1, 8, optional=True, original=(push, 0))
+    seen = [_get(2, 3, "a"), Call((Step("set", []),), 4, 5), Call((Step("get"),), 6, 7, ("list", ())), _get(9, 10, "a")]
+    return [push, *seen, *[repetition] * again]
+
+
 EXPLAINED: dict[str, list[Call]] = {
     "overlapping pushes in either order": [_push("a", 1, 4, 2), _push("b", 2, 3, 1), _get(5, 6, "b", "a")],
     "a read that overlaps a push sees it": [_push("a", 1, 4, 1), _get(2, 3, "a")],
@@ -36,6 +44,7 @@ EXPLAINED: dict[str, list[Call]] = {
         Call((Step("push", ("a",)), Step("push", ("b",))), 1, 2, optional=True),
         _get(3, 4, "a"),
     ],
+    "a push that was sent again after a set": _re_sent_after_a_set(again=True),
     "a late set overwrites a newer one": [
         Call((Step("set", 1, "s"),), 1, 2),
         Call((Step("set", 2, "t"),), 3, 4),
@@ -58,6 +67,7 @@ NOT_EXPLAINED: dict[str, list[Call]] = {
     "a push seen twice": [_push("a", 1, 2, 1), _get(3, 4, "a", "a")],
     "an order against time": [_push("a", 1, 2, 1), _push("b", 3, 4, 2), _get(5, 6, "b", "a")],
     "two pushes with one length": [_push("a", 1, 3, 1), _push("b", 2, 4, 1)],
+    "a push that comes back after a set, and was sent once": _re_sent_after_a_set(again=False),
     "a read that goes back": [_push("a", 1, 6, 1), _get(2, 3, "a"), _get(4, 5)],
     "a token applied twice": [_push("a", 1, 2, 1, "t"), _push("a", 3, 4, 2, "t")],
     "an unknown push that comes too late": [_push("a", 1, 2, None, optional=True), _get(3, 4), _get(5, 6, "a")],

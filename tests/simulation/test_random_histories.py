@@ -15,7 +15,7 @@ from tests.simulation.scenario import Scenario, over, run
 from tests.simulation.scheduler import TRANSPORTS
 
 Make = Callable[[random.Random], Scenario]
-KINDS = [programs.mixed, programs.expiring, programs.completing, programs.lingering]
+KINDS = [programs.mixed, programs.expiring, programs.completing, programs.lingering, programs.contended]
 BLOCKS = 8  # of a long proof: the processes share them
 
 
