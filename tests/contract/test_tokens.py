@@ -70,8 +70,10 @@ def test_a_token_is_forgotten_with_what_it_was_used_on(
 
 
 @pytest.mark.parametrize("length", [0, 9])
-def test_the_same_token_with_another_operand(implementation: Implementation, run_id: str, length: int) -> None:
-    """The caller's mistake: it returns the first result and changes nothing."""
+def test_the_same_token_with_another_operand(
+    implementation: Implementation, run_id: str, length: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller's mistake: it returns the first result and changes nothing; of a push, the log says so."""
     store = implementation.store(run_id)
     _fill(store, "list", length)
     store.push("list", "first", token="t")
@@ -80,4 +82,6 @@ def test_the_same_token_with_another_operand(implementation: Implementation, run
     for writer in (store, implementation.store(run_id)):
         assert writer.push("list", "other", token="t") == length + 1
         assert writer.increment("n", 40, token="t") == 2
+        assert writer.push("list", "first", token="t") == length + 1
     assert implementation.items(run_id) == before
+    assert caplog.text.count("a token was repeated with other items on key 'list': they are not appended") == 2

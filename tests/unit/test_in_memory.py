@@ -35,3 +35,11 @@ def test_runs_are_had_in_common() -> None:
     assert other.push("list", 2) == 2
     assert InMemoryRunStore("other run", runs=runs).keys() == []
     assert InMemoryRunStore().keys() == []
+
+
+def test_a_token_with_another_delta_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Here what was added is known, so a test notices the mistake that a table cannot show."""
+    store = InMemoryRunStore()
+    for delta in (2, 2.0, 40):
+        assert store.increment("n", delta, token="t") == 2
+    assert caplog.messages == ["a token was repeated with another delta on key 'n': it is not added"]

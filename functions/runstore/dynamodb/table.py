@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,11 @@ _MAX_PAGE = 4_096  # items: with more, 1 MB ends a page first, and DynamoDB acce
 _logger = logging.getLogger("runstore")
 
 
+_COUNTING = Lock()  # one for all tables: it is held for an addition
+if hasattr(os, "register_at_fork"):  # a child finds it free, whichever thread of its parent was counting
+    os.register_at_fork(before=_COUNTING.acquire, after_in_parent=_COUNTING.release, after_in_child=_COUNTING.release)
+
+
 class Table:
     """The items of one run. Every method that sends is one request, unless it says otherwise.
 
@@ -56,7 +62,6 @@ class Table:
 
     def __init__(self, transport: Transport, settings: Settings, run_id: str) -> None:
         self.transport, self.settings, self.run_id, self.requests = transport, settings, run_id, 0
-        self._counting = Lock()
 
     # ------------------------------------------------------------------ reading
 
@@ -260,7 +265,7 @@ class Table:
         raise AssertionError
 
     def _send(self, operation: str, request: Request, *, idempotent: bool) -> Request:
-        with self._counting:
+        with _COUNTING:
             self.requests += 1
         if not _logger.isEnabledFor(logging.DEBUG):
             return self.transport.send(operation, request, idempotent=idempotent)

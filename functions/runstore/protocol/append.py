@@ -10,7 +10,6 @@ this head was written again by a request that was retried after a reset. What it
 
 from __future__ import annotations
 
-import logging
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,14 +18,12 @@ from runstore import clock
 from runstore.model import items
 from runstore.model.expressions import ABSENT, NEW_CHAIN, NOT_SET, SAME_CLOSED_HEAD, Change, Target
 from runstore.model.items import Item, from_wire, intent_key, segment_key, to_wire
-from runstore.protocol.kinds import mismatch
+from runstore.protocol.kinds import mismatch, warn_of_other_operand
 from runstore.protocol.replace import remove_expired
 from runstore.protocol.tails import Tail, TailCache
 
 if TYPE_CHECKING:
     from runstore.dynamodb.table import Table
-
-_logger = logging.getLogger("runstore")
 
 # The pause after a lost race is jittered, proportional to the time that the lost request took (the longer it took, the
 # more writers wait in line), and doubled at each race.
@@ -243,11 +240,15 @@ class _Append:
             self.intent = intent_key(self.key, chain, self.change.digest)
 
     def receipt_in(self, item: Item) -> str | None:
+        """Return the result that the item's receipt records, if any.
+
+        A list shows what was pushed. A counter keeps totals alone, so another delta goes unnoticed.
+        """
         total = item.receipts.get(self.change.receipt or "")
         if total is not None and self.change.kind == item.kind == "list":
             stop = int(total) - item.start
             if item.items[max(0, stop - len(self.change.operand)) : stop] != tuple(self.change.operand):
-                _logger.warning("a token was repeated with other items on key %r: they are not appended", self.key)
+                warn_of_other_operand(self.key, "list")
         return total
 
     def result_or_mismatch(self, head: Item) -> str | None:

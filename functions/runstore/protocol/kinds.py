@@ -1,8 +1,12 @@
-"""The errors for a key that holds another kind of value than an operation needs."""
+"""What a caller hears about a key of another kind than an operation needs, and about a token of another operation."""
 
 from __future__ import annotations
 
+import logging
+
 from runstore.errors import KeyTypeMismatchError
+
+_logger = logging.getLogger("runstore")
 
 _HELD = {"list": "a list", "number": "a number", "value": "a value that is neither a list nor a number"}
 
@@ -23,3 +27,11 @@ def not_a_list(key: str, holds: str) -> KeyTypeMismatchError:
         f"key {key!r} must hold a list to be read in parts; it holds {_HELD[holds]}. Read it without start and limit",
         holds=holds,
     )
+
+
+def warn_of_other_operand(key: str, kind: str) -> None:
+    """Log that a token was repeated with another operand: only the first one counts."""
+    if kind == "list":
+        _logger.warning("a token was repeated with other items on key %r: they are not appended", key)
+    else:
+        _logger.warning("a token was repeated with another delta on key %r: it is not added", key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Subnormal
 from threading import Lock
@@ -11,7 +12,7 @@ from runstore import clock
 from runstore.errors import error_context
 from runstore.model import batch, operations, values
 from runstore.model.identifiers import check_key, check_prefix, check_run_id
-from runstore.protocol.kinds import mismatch, not_a_list
+from runstore.protocol.kinds import mismatch, not_a_list, warn_of_other_operand
 from runstore.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _DIGITS = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
 _LOCK = Lock()  # one for all stores: those that share runs do not know each other
+if hasattr(os, "register_at_fork"):
+    # A fork waits for the operation of another thread: the child finds it done, and the lock free.
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 @dataclass(slots=True)
@@ -34,7 +38,8 @@ class Entry:
     kind: Kind
     texts: list[str] = field(default_factory=list)
     number: Decimal = Decimal(0)
-    results: dict[str, str] = field(default_factory=dict)  # by the digests of their tokens
+    # By the digests of their tokens: the results, and what was pushed or added.
+    results: dict[str, tuple[str, tuple[str, ...] | str]] = field(default_factory=dict)
     expires_at: int = 0
 
 
@@ -189,7 +194,10 @@ class _Keys:
         with _LOCK:
             entry = self._entry(key) or Entry(change.kind)
             if change.digest is not None and change.digest in entry.results:
-                return entry.results[change.digest]
+                total, operand = entry.results[change.digest]
+                if operand != change.operand:
+                    warn_of_other_operand(key, change.kind)
+                return total
             if entry.kind != change.kind:
                 raise mismatch(key, entry.kind, change.kind)
             if isinstance(change.operand, str):
@@ -199,7 +207,7 @@ class _Keys:
                 entry.texts += change.operand
                 total = str(len(entry.texts))
             if change.digest is not None:
-                entry.results[change.digest] = total
+                entry.results[change.digest] = total, change.operand
             self._keep(key, entry)
             return total
 

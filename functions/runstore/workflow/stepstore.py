@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 
 _SHORT = 200  # characters: a token has up to 256 bytes
+_COUNTING = Lock()  # one for all steps: it is held for an addition
+if hasattr(os, "register_at_fork"):  # a child finds it free, whichever thread of its parent was counting
+    os.register_at_fork(before=_COUNTING.acquire, after_in_parent=_COUNTING.release, after_in_child=_COUNTING.release)
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -37,7 +41,6 @@ class StepStore:
     def __init__(self, store: Store, step_id: str) -> None:
         self._store, self._step_id = store, step_id
         self._counts: dict[str, int] = {}
-        self._counting = Lock()
 
     @property
     def run_id(self) -> str:
@@ -122,7 +125,7 @@ class StepStore:
                 encode_delta(operand)
             canonical = _canonical(operand, "item")
         call = f"{operation} {name} {canonical}"
-        with self._counting:
+        with _COUNTING:
             occurrence = self._counts[call] = self._counts.get(call, -1) + 1
         token = f"{self._step_id} {occurrence} {operation} {canonical}"  # the store tells keys apart
         if len(token) <= _SHORT and token.isascii() and token.isprintable():
