@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from tests.bench.bench import Bench
 
 TITLE = f"pushes of {ELEMENT_BYTES} bytes onto a list that begins with a larger element, per push"
-# By size, the write units of the head at most. The last element that a head accepts has less than 2 KB; larger ones
+# By size, the write units of the head at most. The last element that a head accepts has less than 1.5 KB; larger ones
 # never go into one.
-_FIRST = {190: 1, 1_000: 2, 2_000: 3, 4_096: 1, 60_000: 1}
+_FIRST = {190: 1, 1_000: 2, 1_500: 2, 2_000: 1, 4_096: 1, 60_000: 1}
 _FURTHER = 20  # so that the head is closed, whatever comes first
 _COLD, _WARM = 10, 30
 _TOGETHER = 32

@@ -82,7 +82,7 @@ class Conditions:
     step_seconds: float = 0.0
     page: int = 1_000_000
     part_segments: int = 2
-    large_bytes: int = 2_048  # elements of this weight, and twice `segment_bytes`, go beyond the head
+    large_bytes: int = 1_536  # elements of this weight, and 1.5 times `segment_bytes`, go beyond the head
     faults: tuple[str, ...] = ()
     most_faults: int = 1_000_000
     max_value_bytes: int = 65_536

@@ -35,7 +35,7 @@ LAST_SEGMENT = 99_999_999
 RECEIPT_PREFIX = "r:"
 PART_SEGMENTS = 16  # a part of push_many has at most the bytes of this many segments: few requests, small reads
 MAX_PART_ELEMENTS = 500
-LARGE_BYTES = 2_048  # elements of this weight never go into a head: every writer that tries the head pays for its size
+LARGE_BYTES = 1_536  # elements of this weight never go into a head: every writer that tries the head pays for its size
 ELEMENTS = "#key, #items, #length, #sealed"  # the projection of `elements_from_wire`: receipts are left out
 NEVER = 10**15  # epoch seconds: when an item without expires_at expires
 

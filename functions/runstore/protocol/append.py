@@ -104,7 +104,7 @@ class _Append:
 
     def is_large(self) -> bool:
         """Whether the elements would make a head expensive for every writer that tries it."""
-        limit = max(items.LARGE_BYTES, 2 * self.table.settings.segment_bytes)
+        limit = max(items.LARGE_BYTES, self.table.settings.segment_bytes * 3 // 2)
         return self.change.kind == "list" and self.change.weight >= limit
 
     def begin_beyond_head(self) -> str | _SegmentTarget:
