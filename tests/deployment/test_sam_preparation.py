@@ -118,7 +118,7 @@ def test_a_machine_without_docker_is_told(monkeypatch: pytest.MonkeyPatch, capsy
     """Without Docker nothing is built, and one line says what is missing."""
     monkeypatch.setenv("PATH", "")
     assert sam.main() == 1
-    assert "no `docker` on the PATH" in capsys.readouterr().err
+    assert "`docker` must be on the PATH" in capsys.readouterr().err
 
 
 def test_the_real_sam_takes_the_command() -> None:

@@ -64,7 +64,7 @@ except Exception as error:
     succeeded, refused = _run(code).splitlines()
     assert succeeded == "SUCCEEDED"
     assert refused.startswith("ConfigurationError")
-    assert "runstore[handlers]" in refused
+    assert "Add aws-lambda-powertools to the function's requirements" in refused
 
 
 def test_in_lambda_the_logger_is_imported_before_the_first_invocation() -> None:
