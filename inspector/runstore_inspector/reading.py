@@ -15,7 +15,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
 
 from runstore import clock
-from runstore.model.identifiers import check_key
+from runstore.model.identifiers import check_key, check_prefix
 from runstore.model.items import FIRST_USER_KEY, LAST_SEGMENT, from_wire, segment_key, split_segment_key
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ UNIT_BYTES = 4_096
 UNITS_A_PAGE = 256.0  # a Query's page of 1 MB
 _FIRST_PAGE, _AFTER_CHAIN, _MAX_PAGE = 4, 2, 64  # items of a Query
 _WORKERS = 8
-_BEYOND = "\U0010ffff"  # no key of a prefix sorts after the prefix and this
+_BEYOND = "\U0010ffff" * 128  # no key of a prefix sorts after the prefix and this
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ class _Found:
 
 
 def read_keys(connection: Connection, run_id: str, wanted: Wanted | None = None) -> Keys:
-    """Return a page of a run's keys."""
+    """Return a page of a run's keys; raise InvalidKeyError for a prefix that no key can have."""
+    check_prefix(wanted.prefix if wanted else "")
     found, following = _heads(connection, run_id, wanted or Wanted())
     closed = [each for each in found if each.item.closed]
     tails: Iterator[tuple[Item, int] | None] = iter(())

@@ -87,6 +87,7 @@ def test_part_of_a_list_is_read_by_itself(cli: Cli, store: RunStore) -> None:
         (("show", ""), 2, "run"),
         (("show", "r" * 1_025), 2, "1,024"),
         (("show", "r", ""), 2, "key"),
+        (("show", "r", "--prefix", "k" * 1_025), 2, "prefix must be a string of 0 to 512"),
         (("show", "r", "\x1frecord"), 2, "key"),
         (("increment", "r", "text"), 3, "text"),
     ],

@@ -91,6 +91,9 @@ def test_a_prefix_narrows(connection: Connection, store: RunStore) -> None:
         store.set(name, 1)
     store.push_many("b/2", ["x" * 300] * 20)
     assert [key.name for key in reading.read_keys(connection, "r", Wanted(prefix="b/")).keys] == ["b/1", "b/2", "b/é"]
+    store.set("key\U0010ffff\U0010ffff", 1)  # which sorts after every other key
+    found = reading.read_keys(connection, "r", Wanted(prefix="key"))
+    assert [key.name for key in found.keys] == store.keys("key")
 
 
 def test_a_key_by_itself(connection: Connection, store: RunStore) -> None:

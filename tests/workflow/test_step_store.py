@@ -53,6 +53,7 @@ WRONG: dict[str, Callable[[Store], object]] = {
     "push: token and item": lambda store: store.push("key", object(), token=""),
     "push_many: key and items": lambda store: store.push_many("", 5),  # type: ignore[arg-type]
     "push_many: token and items": lambda store: store.push_many("key", 5, token=""),  # type: ignore[arg-type]
+    "push_many: a large item": lambda store: store.push_many("key", ["x" * 400_000]),
     "increment: key and delta": lambda store: store.increment("", "5"),  # type: ignore[arg-type]
     "increment: a text": lambda store: store.increment("key", "5"),  # type: ignore[arg-type]
     "increment: a long integer": lambda store: store.increment("key", 10**5_000),

@@ -12,7 +12,6 @@ from runstore.errors import InvalidRequestError, error_context
 from runstore.model.identifiers import check_key
 from runstore.model.operations import token_name
 from runstore.model.values import check_list, encode, encode_delta, encode_list
-from runstore.settings import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from runstore.interface import Store
 
 
+_NO_LIMIT = 2**63  # bytes: the store knows its limit, and says so in its error
 _SHORT = 200  # characters: a token has up to 256 bytes
 _COUNTING = Lock()  # one for all steps: it is held for an addition
 if hasattr(os, "register_at_fork"):  # a child finds it free, whichever thread of its parent was counting
@@ -80,7 +80,7 @@ class StepStore:
         with error_context("push_many", self.run_id, key):
             check_key(key)
             token_name(token)  # before the items, as in the store
-            encoded = [text for text, _ in encode_list(items, "items", MAX_VALUE_BYTES)]
+            encoded = [text for text, _ in encode_list(items, "items", _NO_LIMIT)]
         if isinstance(items, (set, frozenset)):
             encoded.sort()
         listed = json.loads(f"[{','.join(encoded)}]")
@@ -147,5 +147,5 @@ def _canonical(operand: Any, name: str) -> str:
     try:
         return _CANONICAL(operand)
     except (TypeError, ValueError, RecursionError):  # names of several types cannot be sorted; or it is not JSON
-        text, _ = encode(operand, name, MAX_VALUE_BYTES)
+        text, _ = encode(operand, name, _NO_LIMIT)
         return _CANONICAL(json.loads(text))
