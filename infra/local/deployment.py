@@ -157,7 +157,12 @@ def bundled(*folders: Path) -> bytes:
     return buffer.getvalue()
 
 
-def deploy(cloudformation: CloudFormationClient, template_url: str, parameters: Mapping[str, str]) -> dict[str, str]:
+def deploy(
+    cloudformation: CloudFormationClient,
+    template_url: str,
+    parameters: Mapping[str, str],
+    tags: Mapping[str, str],
+) -> dict[str, str]:
     """Create the stack, or update the one that is there, and return its outputs.
 
     Raises:
@@ -178,6 +183,7 @@ def deploy(cloudformation: CloudFormationClient, template_url: str, parameters: 
             TemplateURL=template_url,
             Parameters=given,  # type: ignore[arg-type]  # the stubs want their own TypedDict
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )
     except ClientError as error:
         if NO_CHANGE not in str(error):

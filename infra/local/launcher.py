@@ -5,7 +5,8 @@ serves, it adds what ministack lacks for this project:
 
 * Python functions run as on Lambda, see `infra.local.functions`.
 * Executions wait, fail, end and are stopped as on AWS, see `infra.local.states`.
-* A table's expiry and updates of nested stacks, see `infra.local.cloudformation`.
+* Properties of resources, alarms and updates of nested stacks, see `infra.local.cloudformation`.
+* Permissions by partition key and by task token, see `infra.local.authorization`.
 * Expressions of DynamoDB requests are parsed once.
 * Every DynamoDB request that changes or reads items is written to a log with what it consumed.
 
@@ -31,6 +32,7 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.services import dynamodb
 
+from infra.local.authorization import install_authorization
 from infra.local.cloudformation import install_cloudformation
 from infra.local.functions import Functions
 from infra.local.server import FUNCTION_LOG, REQUEST_LOG
@@ -107,6 +109,7 @@ def main() -> None:
     Functions(folder / "unpacked", runtime_packages, endpoint, folder / FUNCTION_LOG).install()
     install_states()
     install_cloudformation()
+    install_authorization()
     remember_expressions()
     dynamodb.handle_request = RequestLog(folder / REQUEST_LOG).handle
     config = Config()

@@ -92,12 +92,26 @@ class LocalStack:
         server = Server(port=port, wait_scale=wait_scale, state=state)
         stack = cls(server, {})
         try:
-            template_url = Packager(stack.client("s3"), template.parent).package(template)
-            stack.outputs = deploy(stack.client("cloudformation"), template_url, parameters or {})
+            stack.deploy(template, parameters)
         except BaseException:
             server.stop()
             raise
         return stack
+
+    def deploy(
+        self,
+        template: Path = ROOT / "template.yaml",
+        parameters: Mapping[str, str] | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Deploy the template, or update what is deployed with other parameters; all resources get the tags.
+
+        Raises:
+            LocalStackError: It cannot be deployed; says why.
+        """
+        template_url = Packager(self.client("s3"), template.parent).package(template)
+        self.outputs = deploy(self.client("cloudformation"), template_url, parameters or {}, tags or {})
 
     def __enter__(self) -> Self:
         """Return the stack itself."""

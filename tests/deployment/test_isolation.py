@@ -1,6 +1,7 @@
 """RunIdPrefixes: what the functions refuse, and what IAM refuses them, evaluated for each request that they make.
 
-No emulator here knows the condition key dynamodb:LeadingKeys, so this evaluates the one statement that uses it.
+This evaluates the one statement that has the condition dynamodb:LeadingKeys, on requests recorded on DynamoDB Local;
+test_guardrails.py sees the local stack deny requests by it.
 """
 
 from __future__ import annotations

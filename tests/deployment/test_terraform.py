@@ -4,7 +4,8 @@ import json
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +15,9 @@ import pytest
 from infra import package
 from infra.local.server import ACCESS_KEY, Server
 from runstore import RunStore
-from tests.deployment import sam_parts, terraform
+from tests.deployment import guardrails, sam_parts, terraform
 from tests.deployment.definition import ACCOUNT, REGION, Definition
+from tests.deployment.guardrails import BOUNDARY, KEY, TOPIC
 from tests.deployment.pythons import MissingToolError
 from tests.deployment.terraform_parts import Module, with_tokens
 
@@ -23,11 +25,8 @@ pytestmark = pytest.mark.terraform
 
 NAME = "parity"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mine"
-KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-1111-2222-3333-444455556666"
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"
 RUN_SECONDS = 120
 
-BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 PREFIXES = [f"arn:aws:states:{REGION}:{ACCOUNT}:execution:orders-", "batch-"]
 GUARDRAILS: tuple[dict[str, str], dict[str, Any]] = (
     {
@@ -128,18 +127,34 @@ class Deployed(NamedTuple):
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the ministack."""
-        session = boto3.Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)
-        return session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]  # any service's name
+        return client_of(self.endpoint)(service)
+
+
+def client_of(endpoint: str) -> Callable[[str], Any]:
+    """Return what makes boto3 clients of a ministack."""
+    session = boto3.Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)
+    return partial(session.client, endpoint_url=endpoint)
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """The module, applied once to a ministack of its own with what `make build` makes."""
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with what `make build` makes."""
     folder = tmp_path_factory.mktemp("dist")
     package.main(folder)
+    return folder
+
+
+def archives_in(folder: Path) -> tuple[Path, Path]:
+    """Return the archives that the module deploys."""
+    return folder / "functions.zip", folder / "layer.zip"
+
+
+@pytest.fixture(scope="module")
+def deployed(archives: Path) -> Iterator[Deployed]:
+    """The module, applied once to a ministack of its own."""
     server = Server(wait_scale=0)
     try:
-        with terraform.deployed_to(server.endpoint, folder / "functions.zip", folder / "layer.zip") as module:
+        with terraform.deployed_to(server.endpoint, *archives_in(archives)) as module:
             module.apply(name=NAME)
             yield Deployed(module, server.endpoint)
     except MissingToolError as missing:
@@ -251,10 +266,25 @@ def test_a_released_module_can_be_sourced_by_an_absolute_path(
     assert "The configuration is valid" in terraform.run_in(root, "validate")
 
 
-def test_the_guardrails_can_be_applied(deployed: Deployed) -> None:
-    """All of them, on top of what is deployed. Last: it changes what the other tests look at."""
-    allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    deployed.client("iam").create_policy(PolicyName="boundary", PolicyDocument=json.dumps(allowed))
-    # ministack knows no AssociateKmsKey: log groups that are there already keep their key.
-    deployed.module.apply(name=NAME, **GUARDRAILS[1] | {"log_kms_key_arn": None})
-    assert deployed.module.outputs()["table_name"] == NAME
+def test_the_guardrails_are_deployed(archives: Path) -> None:
+    """All of them, with alarms and dashboard, to a stack of its own: as the template deploys them."""
+    server = Server()
+    own = {"kms_key_arn": KEY, "alarms": True, "alarm_topic_arn": TOPIC, "dashboard": True}
+    rules = {"retirement_rule_prefix": "orders-"}  # as in test_guardrails.py, which deploys the template
+    try:
+        client = client_of(server.endpoint)
+        guardrails.make_boundary(client("iam"))
+        with terraform.deployed_to(server.endpoint, *archives_in(archives)) as module:
+            module.apply(name="guarded", **GUARDRAILS[1] | own | rules)
+            outputs = module.outputs()
+        found = guardrails.deployed(
+            client,
+            table_name=outputs["table_name"],
+            retire_run=outputs["function_arns"]["retire_run"],
+            queue_url=outputs["dead_letter_queue_url"],
+        )
+    except MissingToolError as missing:
+        pytest.skip(str(missing))
+    finally:
+        server.stop()
+    assert found == guardrails.EXPECTED

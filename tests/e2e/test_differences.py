@@ -5,6 +5,7 @@ When one of these tests fails, the emulator has changed: mend the row, or delete
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -44,6 +45,8 @@ DIFFERENCES: Final = {
     "Import of a handler": "slow_import",
     "Functions that invoke themselves": "recursion",
     "Metrics": "metrics",
+    "Alarms on several metrics": "alarms",
+    "Keys and networks": "keys_and_networks",
     "Numbers in DynamoDB": "numbers",
     "Throttling": "throttling",
 }
@@ -230,6 +233,48 @@ def test_metrics(stack: LocalStack) -> None:
     """Metrics that functions write to their logs stay there."""
     stack.invoke("increment_counter", {"runId": "metrics", "key": "n"})
     assert stack.client("cloudwatch").list_metrics(Namespace="RunStore")["Metrics"] == []
+
+
+def test_alarms(stack: LocalStack) -> None:
+    """An alarm on an expression stays as it was deployed, whatever its metrics are; by the API it has none."""
+    metric = {"Namespace": "Mine", "MetricName": "errors"}
+    stat = {"Id": "errors", "ReturnData": False, "MetricStat": {"Period": 60, "Stat": "Sum", "Metric": metric}}
+    total = {"Id": "total", "Expression": "SUM(METRICS())", "Label": "Total"}
+    alarm = {
+        "Metrics": [total, stat],
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 1,
+        "EvaluationPeriods": 1,
+    }
+    watch, formation = stack.client("cloudwatch"), stack.client("cloudformation")
+    watch.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "errors", "Value": 5}])
+    resource = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"AlarmName": "deployed", **alarm}}
+    formation.create_stack(StackName="alarm", TemplateBody=json.dumps({"Resources": {"Alarm": resource}}))
+    formation.get_waiter("stack_create_complete").wait(StackName="alarm")
+    watch.put_metric_alarm(AlarmName="put", **alarm)
+    watch.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "errors", "Value": 5}])
+    deployed, put = watch.describe_alarms(AlarmNames=["deployed", "put"])["MetricAlarms"]
+    assert (deployed["StateValue"], len(deployed["Metrics"])) == ("INSUFFICIENT_DATA", 2)
+    assert (put["StateValue"], "Metrics" in put) == ("INSUFFICIENT_DATA", False)
+
+
+def test_keys_and_networks(stack: LocalStack, functions: Lambdas) -> None:
+    """A function in subnets that nobody has made, and a table with a key that nobody has made, do their work."""
+    network = {"SubnetIds": ["subnet-0"], "SecurityGroupIds": ["sg-0"]}
+    assert functions.run("def handler(e, c): return 'reached'", VpcConfig=network) == "reached"
+    dynamodb = stack.client("dynamodb")
+    dynamodb.create_table(
+        TableName="encrypted",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
+    )
+    dynamodb.put_item(TableName="encrypted", Item={"k": {"S": "a"}})
+    assert dynamodb.describe_table(TableName="encrypted")["Table"]["SSEDescription"]["KMSMasterKeyArn"] == KEY
+
+
+KEY: Final = "arn:aws:kms:us-east-1:000000000000:key/0a1b2c3d-1111-2222-3333-444455556666"
 
 
 def test_numbers(stack: LocalStack) -> None:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from ministack.services import stepfunctions as sfn
 
 from infra.local.states.limits import MAX_STATE_BYTES
+from infra.local.states.scope import current_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TOKEN_PREFIX: Final = "AAAAKgAAAAIAAAAAAAAAA"  # noqa: S105 how tokens of AWS begin
 TOKEN_BYTES: Final = 507  # as long as AWS's: programs that store tokens must have room for them
+_machines: Final[dict[str, str]] = {}  # of every token, also of those that are over
 _ended: Final[set[str]] = set()
 _lock: Final = threading.Lock()
 
@@ -34,6 +36,7 @@ class Callback:
         self._token = token
         self._info: dict[str, Any] = {"event": done, "result": None, "error": None, "heartbeat": None}
         self._info["alive"] = time.monotonic()
+        _machines[token] = current_run().execution["stateMachineArn"]
         sfn._task_tokens[token] = self._info
 
     @property
@@ -54,6 +57,11 @@ class Callback:
         with _lock:
             sfn._task_tokens.pop(self._token, None)
             _ended.add(self._token)
+
+
+def machine_of(token: str) -> str | None:
+    """Return the ARN of the state machine that gave out a task token, None for a token that never was."""
+    return _machines.get(token)
 
 
 def answering(store: Callable[[dict[str, Any], dict[str, Any]], None]) -> Callable[[dict[str, Any]], Any]:
