@@ -149,8 +149,10 @@ resource "aws_iam_role_policy" "function" {
           Resource = "${aws_cloudwatch_log_group.function[each.key].arn}:*"
         },
       ],
-      # IAM knows no resource for it: the task token, which the table holds, says which state.
-      each.key != "send-event" ? [] : [{ Effect = "Allow", Action = "states:SendTaskSuccess", Resource = "*" }],
+      # IAM asks about the state machine that waits, though its reference lists no resource; see template.yaml.
+      each.key != "send-event" ? [] : [
+        { Effect = "Allow", Action = "states:SendTaskSuccess", Resource = "${local.prefix}:states:${local.here}:stateMachine:*" },
+      ],
       each.key != "retire-run" ? [] : [
         { Effect = "Allow", Action = "sqs:SendMessage", Resource = aws_sqs_queue.dead_letters.arn },
       ],

@@ -219,10 +219,10 @@ def test_an_operation_is_permitted_whatever_calls_it() -> None:
 
 
 def test_send_event_may_wake_a_branch_and_do_nothing_else(recorder: Recorder) -> None:
-    """Of Step Functions it calls what its role allows; IAM knows no resource for that call."""
+    """Of Step Functions it calls what its role allows, on state machines of its own account and region."""
     statements = Definition("stack", {}).resources["SendEventRole"]["Policies"][0]["PolicyDocument"]["Statement"][2:]
     assert [each["Action"] for each in statements] == sorted(set(recorder.send_event()))
-    assert [each["Resource"] for each in statements] == ["*"]
+    assert [each["Resource"] for each in statements] == ["arn:aws:states:us-east-1:000000000000:stateMachine:*"]
 
 
 def _table_actions(role: dict[str, Any]) -> list[str]:
@@ -248,12 +248,11 @@ UNSCOPED = {
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
     *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
     *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
-    "states:SendTaskSuccess",
 }
 
 
 def test_wildcards_stand_only_where_aws_knows_nothing_narrower() -> None:
-    """No action has a wildcard; a resource is one only for the listed actions, or for the executions of one machine."""
+    """No action has a wildcard; a resource is one only for listed actions, a machine's executions, and task tokens."""
     key = "arn:aws:kms:us-east-1:000000000000:key/1"
     everything = {"Tracing": "Active", "StateMachineLogLevel": "ALL", "KmsKeyArn": key, "SnapStartRelease": "1"}
     definition = Definition("stack", everything)
@@ -268,6 +267,8 @@ def test_wildcards_stand_only_where_aws_knows_nothing_narrower() -> None:
         if statement["Resource"] == "*":
             found |= set(actions)
         elif "*" in json.dumps(statement["Resource"]):
-            assert statement["Resource"].endswith("-workflow:*"), statement
-            assert set(actions) == {"states:DescribeExecution", "states:StopExecution"}
+            executions = {"states:DescribeExecution", "states:StopExecution"}
+            scope = "-workflow:*" if set(actions) == executions else ":states:us-east-1:000000000000:stateMachine:*"
+            assert statement["Resource"].endswith(scope), statement
+            assert set(actions) in (executions, {"states:SendTaskSuccess"})
     assert found == UNSCOPED

@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from infra.local import LocalStack
+from runstore import RunStore
+from runstore.store import table_of
 from runstore.workflow import InvalidEventTokenError, send_event
+from runstore.workflow.proofs import read_token
+from runstore.workflow.waits import WaitRecords
 from tests.e2e.deploying import Machine, bundle, sample_workflow
 from tests.e2e.waiting import eventually
 
@@ -40,6 +44,19 @@ def test_an_expense_is_approved(stack: LocalStack) -> None:
         assert sample.stack.items(run) == []
         with pytest.raises(InvalidEventTokenError):
             send(sample, token, {})
+
+
+def test_the_function_wakes_a_branch_that_waits(stack: LocalStack) -> None:
+    """send_event runs under its own role, which may answer the task tokens of state machines."""
+    run = stack.start_execution("ApprovalWorkflow", {"data": {"expense": EXPENSE}})
+    store = RunStore(run, table_name=stack.table_name, client=stack.client("dynamodb"))
+    request = eventually(lambda: store.get("request"))
+    parsed = read_token(request["token"])
+    waits = WaitRecords(table_of(store), parsed.step_id, parsed.wait)
+    assert eventually(waits.waiters), "nothing waits with a task token"
+    sent = stack.invoke("send_event", {"token": request["token"], "body": {"approved": False, "by": "bob"}})
+    assert sent == {"runId": run, "accepted": True}
+    assert stack.wait(run).output["decision"] == {"expense": "e-1", "approved": False, "by": "bob"}
 
 
 def test_an_import_goes_on_after_failed_rows(stack: LocalStack) -> None:

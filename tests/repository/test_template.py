@@ -96,7 +96,8 @@ def test_a_role_reaches_the_table_and_its_own_logs_only(name: str) -> None:
         {"Fn::If": ["HasQueueKey", ANY, {"Ref": "AWS::NoValue"}]},
     ]
     if name == "SendEvent":
-        assert more == [{"Effect": "Allow", "Action": "states:SendTaskSuccess", "Resource": "*"}]
+        machines = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:*"
+        assert more == [{"Effect": "Allow", "Action": "states:SendTaskSuccess", "Resource": {"Fn::Sub": machines}}]
     else:
         assert more == (queue if name == "RetireRun" else [])
 
