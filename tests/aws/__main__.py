@@ -24,7 +24,6 @@ DEPLOY: Final = Claim(
     "deploy",
     "`sam deploy` deploys the template, and everything can be removed again",
     lambda _: "the stacks were deployed by sam deploy",
-    local="the local stack deploys the template by itself; only the samples were deployed by `sam deploy`",
     adopted="the stack was there already",
 )
 ALL: Final = [DEPLOY, *claims_store.CLAIMS, *claims_workflows.CLAIMS, *claims_access.CLAIMS, *claims_service.CLAIMS]
@@ -99,7 +98,7 @@ def _counts(verdicts: list[Verdict]) -> tuple[int, int]:
 def _deploy(deployment: Deployment, chosen: list[Claim], *, adopted: bool) -> None:
     sys.stdout.write(f"Deploying {deployment.name} ...\n")
     sys.stdout.flush()
-    if not deployment.is_local and not adopted:
+    if not adopted:
         deployment.deploy_store()
     if {claim.name for claim in chosen} - {claim.name for claim in claims_store.CLAIMS}:
         deployment.deploy_samples()

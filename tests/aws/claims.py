@@ -33,7 +33,7 @@ class CannotSettleError(Exception):
 class Claim:
     """Something that the documents say about AWS.
 
-    `check` returns what it saw, or raises RefutedError. `local` says why the local stack cannot show it, if it cannot;
+    `check` returns what it saw, or raises RefutedError. `local` says why an emulator cannot show it, if it cannot;
     `adopted` why a stack that is there already cannot.
     """
 
@@ -63,7 +63,7 @@ def settle(claims: list[Claim], deployment: Deployment, budget: float, *, adopte
     """Settle claim after claim until the next one would cost more than is left of the budget."""
     spent = DEPLOYED.dollars
     for claim in claims:
-        hindrance = claim.local if deployment.is_local else claim.adopted if adopted else None
+        hindrance = claim.local if deployment.is_emulated else claim.adopted if adopted else None
         if hindrance:
             yield Verdict(claim, NOT_EXERCISABLE, hindrance)
         elif not deployment.is_local and spent + claim.usage.dollars > budget:

@@ -102,14 +102,15 @@ def _through_functions_boto3(deployment: Deployment) -> str:
             arn = deployment.stack.outputs[f"{camel}FunctionArn"]
             variables = functions.get_function_configuration(FunctionName=arn)["Environment"]["Variables"]
             changed.append((arn, variables))
-            _set_environment(functions, arn, variables | {"RUNSTORE_TRANSPORT": "boto3"})
+            set_environment(functions, arn, variables | {"RUNSTORE_TRANSPORT": "boto3"})
         return _contract_of_functions(deployment)
     finally:
         for arn, variables in changed:
-            _set_environment(functions, arn, variables)
+            set_environment(functions, arn, variables)
 
 
-def _set_environment(functions: Any, arn: str, variables: dict[str, str]) -> None:
+def set_environment(functions: Any, arn: str, variables: dict[str, str]) -> None:
+    """Give a function other environment variables, and wait until it has them."""
     functions.update_function_configuration(FunctionName=arn, Environment={"Variables": variables})
     functions.get_waiter("function_updated_v2").wait(FunctionName=arn)
 

@@ -11,8 +11,8 @@ PRICES: Final = {
     "writes": 0.625 / 1_000_000,  # a write unit, on demand
     "reads": 0.125 / 1_000_000,
     "key_hours": 1 / 730,  # a customer managed key, a dollar a month
-    "alarm_hours": 2 / 730,  # the stack's alarms, two dollars a month
-    "snapshot_hours": 6 * 0.25 * 0.0000015046 * 3_600,  # six functions' snapshots of 256 MB
+    "alarm_hours": 2.80 / 730,  # the stack's alarms, a month
+    "snapshot_hours": (8 * 0.25 + 1) * 0.0000015046 * 3_600,  # the operations' snapshots: eight of 256 MB, one of 1 GB
     "traces": 5 / 1_000_000,
 }
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from samtranslator.yaml_helper import yaml_parse
 
 from infra.local import LocalStack
 from infra.local.interpreters import OWN_RUNTIME
-from infra.local.server import ACCOUNT, REGION
+from infra.local.server import ACCOUNT, REGION, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
 SAMPLES: Final = Path(__file__).parent / "samples.yaml"
-ENDPOINT: Final = "AWS_ENDPOINT_URL"  # set only to try this program's own deployment on an emulator
+ENDPOINT: Final = "AWS_ENDPOINT_URL"  # set for an emulator other than the local stack
 PREFIX: Final = "runstore-test-"  # of every name that is made here, so that nothing else is ever removed
 
 
@@ -76,7 +77,13 @@ class Deployment:
         self.stack, self.name, self.is_local = stack, name, is_local
         self.store_name = store_name or name
         self.samples: dict[str, str] = {}
+        self._changed: set[str] = set()  # parameters that a claim has set
         self._undo: list[tuple[str, Callable[[], object]]] = []
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether an emulator stands for AWS: the local stack, or another one."""
+        return self.is_local or ENDPOINT in os.environ
 
     @property
     def arn_of_sample(self) -> str:
@@ -91,16 +98,20 @@ class Deployment:
             "StateMachineArns": self.arn_of_sample,
             "LogRetentionDays": "1",
             "Tracing": "Active",
-            "Alarms": "false" if ENDPOINT in os.environ else "true",  # an emulator refuses metric math
+            "Alarms": "true" if self.is_local or not self.is_emulated else "false",  # ministack refuses some of them
             "MetricsNamespace": self.name,
             "PythonRuntime": OWN_RUNTIME,  # `sam build` needs the interpreter of the runtime, and this one is there
             **more,
         }
 
     def deploy_store(self, **more: str) -> None:
-        """Deploy template.yaml, or update it with other parameters."""
+        """Deploy template.yaml, or update it: parameters that are not given go back to their defaults."""
         self.undo_later("the store's stack", lambda: self.remove_stack(self.name))
-        self.stack.outputs = self._sam(ROOT / "template.yaml", self.name, self.parameters(**more))
+        template = ROOT / "template.yaml"
+        declared = yaml_parse(template.read_text("utf-8"))["Parameters"]
+        defaults = {name: str(declared[name]["Default"]) for name in self._changed}  # `sam deploy` keeps the last value
+        self._changed |= more.keys()
+        self.stack.outputs = self._sam(template, self.name, {**defaults, **self.parameters(**more)})
 
     def deploy_samples(self) -> None:
         """Deploy what the claims need beside the store."""
@@ -164,7 +175,7 @@ class Deployment:
             storage.create_bucket(Bucket=bucket, **place)
             self._undo.insert(0, ("the bucket of packages", lambda: self._remove_bucket(bucket)))
         built = ROOT / ".cache" / "test-aws" / name
-        overrides = [f"{key}={value}" for key, value in parameters.items()]
+        overrides = [f"{key}={value}" if value else f'{key}=""' for key, value in parameters.items()]
         self._run("build", "--template", str(template), "--build-dir", str(built), "--cached",
                   "--cache-dir", f"{built}-cache", "--parameter-overrides", *overrides)  # fmt: skip
         self._run("deploy", "--template", str(built / "template.yaml"), "--stack-name", name, "--s3-bucket", bucket,
@@ -196,9 +207,8 @@ class Deployment:
 
 
 def local_deployment(name: str) -> Deployment:
-    """Start the local stack, whose template is the repository's, and name the samples beside it."""
-    parameters = {"StateMachineArns": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}-sample"}
-    return Deployment(LocalStack.start(parameters=parameters), name, is_local=True, store_name=LocalStack.name)
+    """Start an empty local stack, to which everything is deployed as it is to AWS."""
+    return Deployment(LocalStack(Server(), {}), name, is_local=True)
 
 
 def adopt(store_name: str, name: str, region: str | None) -> Deployment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -118,6 +119,18 @@ def test_everything_is_removed_the_last_first_whatever_fails() -> None:
     assert left[0].startswith("the second: ")
     assert "AccessDenied" in left[0]
     assert made.remove() == []
+
+
+def test_what_a_claim_changes_is_changed_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sam deploy` keeps the last value of a parameter that it is not given, so a default is given too."""
+    given: list[dict[str, str]] = []
+    made = deployment(is_local=True)
+    made.stack = SimpleNamespace(outputs={})  # type: ignore[assignment]
+    monkeypatch.setattr(made, "_sam", lambda _template, _name, parameters: given.append(parameters))
+    made.deploy_store()
+    made.deploy_store(RunIdPrefixes="mine-")
+    made.deploy_store()
+    assert [each.get("RunIdPrefixes") for each in given] == [None, "mine-", ""]
 
 
 @pytest.mark.parametrize("name", ["runstore", "production", "runstore-tests"])
