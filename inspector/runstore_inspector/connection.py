@@ -15,13 +15,17 @@ from runstore import RunStore
 from runstore.settings import TABLE_VARIABLE, Settings
 from runstore_inspector import meter, problems
 from runstore_inspector.problems import AWS_FAILURES, InspectorError, UsageError
+from runstore_inspector.stacks import with_nested
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_stepfunctions import SFNClient
+
+    from runstore_inspector.stacks import Stack
 
 STACK_VARIABLE = "RUNSTORE_STACK"
 TABLE_OUTPUT = "TableName"
@@ -121,19 +125,18 @@ class Connection:
             return os.environ[TABLE_VARIABLE]
         if self.stack is None:
             raise UsageError(f"no table is named: pass --table or --stack, or set {TABLE_VARIABLE}")
-        outputs = self.stack_description.get("Outputs", [])
-        for output in outputs:
-            if output.get("OutputKey") == TABLE_OUTPUT:
-                return str(output["OutputValue"])
+        for stack in self.stacks():
+            if TABLE_OUTPUT in stack.outputs:
+                return stack.outputs[TABLE_OUTPUT]
         raise InspectorError(
-            f"the stack {self.stack} has no output {TABLE_OUTPUT}: is it a stack of runstore? Pass --table"
+            f"neither the stack {self.stack} nor one nested in it has the output {TABLE_OUTPUT}: is it a stack of "
+            "runstore? Pass --table"
         )
 
-    @cached_property
-    def stack_description(self) -> dict[str, Any]:
-        """CloudFormation's description of the named stack."""
+    def stacks(self) -> Iterator[Stack]:
+        """Yield the named stack and those nested in it, the outermost first."""
         try:
-            found: Any = self.cloudformation.describe_stacks(StackName=self.stack or "")["Stacks"]
+            yield from with_nested(self.cloudformation, self.stack or "")
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "ValidationError":
                 raise InspectorError(
@@ -142,8 +145,6 @@ class Connection:
             raise problems.explain(error) from error
         except AWS_FAILURES as error:
             raise problems.explain(error) from error
-        description: dict[str, Any] = found[0]
-        return description
 
     @cached_property
     def settings(self) -> Settings:

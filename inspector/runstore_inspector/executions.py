@@ -16,11 +16,13 @@ from runstore import clock
 from runstore.model.identifiers import check_run_id
 from runstore_inspector import reading
 from runstore_inspector.problems import AWS_FAILURES, InspectorError, NotFoundError, UsageError, explain, one_line
+from runstore_inspector.stacks import with_nested
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runstore_inspector.connection import Connection
+    from runstore_inspector.stacks import Stack
 
 STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE")
 CHILD_PREFIX = "runstore-child-"  # executions that the workflow engine starts itself: parts of a run, no runs
@@ -111,12 +113,9 @@ def machines(connection: Connection, named: Iterable[str] = ()) -> Machines:
             raise UsageError(f"--machine must be the ARN of a state machine; got {one_line(wrong[0])}")
         return Machines(arns, "named")
     if connection.stack is not None:
-        parameters = connection.stack_description.get("Parameters", [])
-        extra = next((each["ParameterValue"] for each in parameters if each["ParameterKey"] == "StateMachineArns"), "")
-        arns = _of_stack(connection, {"StackName": connection.stack})
-        return Machines((*arns, *(arn for arn in extra.split(",") if arn)), f"of the stack {connection.stack}")
+        return Machines(_of_stacks(connection.stacks()), f"of the stack {connection.stack}")
     try:
-        arns = _of_stack(connection, {"PhysicalResourceId": connection.table.rpartition("/")[2]})
+        arns = _of_stacks(_stacks_of_table(connection))
     except AWS_FAILURES:  # the table belongs to no stack, or CloudFormation may not be asked
         arns = ()
     if arns:
@@ -126,16 +125,17 @@ def machines(connection: Connection, named: Iterable[str] = ()) -> Machines:
     return Machines(tuple(machine["stateMachineArn"] for machine in islice(found, _PAGE)), "of this account and region")
 
 
-def _of_stack(connection: Connection, of: Any) -> tuple[str, ...]:
-    """Return the state machines of a stack and of the stacks nested in it."""
-    found: list[str] = []
-    for each in connection.cloudformation.describe_stack_resources(**of)["StackResources"]:
-        physical = each.get("PhysicalResourceId", "")
-        if each["ResourceType"] == "AWS::StepFunctions::StateMachine":
-            found.append(physical)
-        elif each["ResourceType"] == "AWS::CloudFormation::Stack" and physical and physical != each.get("StackId"):
-            found += _of_stack(connection, {"StackName": physical})
-    return tuple(found)
+def _of_stacks(stacks: Iterable[Stack]) -> tuple[str, ...]:
+    """Return the state machines of stacks, and those that the stacks were told of."""
+    found = [(stack.machines, stack.parameters.get("StateMachineArns", "").split(",")) for stack in stacks]
+    return tuple([arn for own, _ in found for arn in own] + [arn for _, told in found for arn in told if arn])
+
+
+def _stacks_of_table(connection: Connection) -> Iterator[Stack]:
+    """Yield the stack that the table belongs to, and those nested in it."""
+    table = connection.table.rpartition("/")[2]
+    first, *_ = connection.cloudformation.describe_stack_resources(PhysicalResourceId=table)["StackResources"]
+    return with_nested(connection.cloudformation, first.get("StackId") or first["StackName"])
 
 
 # ---------------------------------------------------------------------------------------------- executions

@@ -121,6 +121,9 @@ class _Reading:
         self.places: dict[int, _Place] = {}
         self.began = 0.0
         self.ended: float | None = None
+        # What a redrive reopened, the outermost first, with the attempts that it had; and whether that was just now.
+        self.reopened: list[tuple[Span, int]] = []
+        self.just_redriven = False
 
     def read(self, events: Iterable[Mapping[str, Any]], *, cut: bool) -> Timeline:
         number = 0
@@ -131,19 +134,15 @@ class _Reading:
             self.began = self.began or at
             place = self.places.get(before, (None, None))
             self.places[number] = self._event(str(event["type"]), event, at, place)
+            self.just_redriven = event["type"] == "ExecutionRedriven"
         return Timeline(tuple(self.spans), self.began, self.ended, cut)
 
     def _event(self, kind: str, event: Mapping[str, Any], at: float, place: _Place) -> _Place:
         """Note an event that follows one at `place`, and return where it leaves its branch."""
         span, around = place
         if kind.endswith("StateEntered"):
-            inside = span if span is not None and span.container else around
-            details = event["stateEnteredEventDetails"]
-            action, step_id = _step_in(details) if details["name"] in {"Step", "StepOfWait"} else ("", "")
-            place = (
-                self._open(action or details["name"], f"Step {step_id}" if action else kind[:-12], at, inside),
-                inside,
-            )
+            inside = self._inside(place)
+            place = self._entered(kind, event["stateEnteredEventDetails"], at, inside), inside
         elif kind == "MapIterationStarted":
             index = event["mapIterationStartedEventDetails"].get("index", 0)
             place = None, self._open(f"#{index}", "Iteration", at, span or around)
@@ -166,7 +165,23 @@ class _Reading:
                 _note(place[0], kind, event)
         return place
 
+    def _inside(self, place: _Place) -> Span | None:
+        """Return what a state is inside of that is entered at `place`."""
+        if self.just_redriven and self.reopened:
+            return self.reopened[0][0].parent  # an emulator enters states again, the outermost first
+        span, around = place
+        return span if span is not None and span.container else around
+
+    def _entered(self, kind: str, details: Mapping[str, Any], at: float, inside: Span | None) -> Span:
+        action, step_id = _step_in(details) if details["name"] in {"Step", "StepOfWait"} else ("", "")
+        return self._open(action or details["name"], f"Step {step_id}" if action else kind[:-12], at, inside)
+
     def _open(self, name: str, kind: str, at: float, parent: Span | None) -> Span:
+        for each, attempts in self.reopened:
+            is_idle = each.ended is None and each.attempts == attempts
+            if is_idle and each.parent is parent and (each.name, each.kind) == (name, kind):
+                self.reopened.remove((each, attempts))
+                return each
         span = Span(name, kind, parent.depth + 1 if parent else 0, at, parent=parent)
         if parent:
             parent.children += 1
@@ -189,12 +204,12 @@ class _Reading:
             last.status, last.error, last.message = _ENDS[kind], error or kind, message
 
     def _redriven(self) -> _Place:
-        """Reopen what had failed: its tasks are scheduled anew without the state being entered again."""
+        """Reopen what had not succeeded. AWS schedules its tasks anew, without entering their states again."""
         self.ended = None
-        failed = [span for span in self.spans if span.status in {"failed", "stopped"}]
-        for span in failed:
-            span.status, span.ended = "retrying", None
-        last = failed[-1] if failed else None
+        self.reopened = [(span, span.attempts) for span in self.spans if span.status in {"failed", "stopped"}]
+        for span, _ in self.reopened:
+            span.status, span.ended = "running", None
+        last = self.reopened[-1][0] if self.reopened else None
         return last, last.parent if last else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runstore_inspector import executions, reading, steps
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from runstore_inspector.connection import Connection
     from runstore_inspector.executions import Run
-    from runstore_inspector.reading import Keys
+    from runstore_inspector.reading import Key, Keys
     from runstore_inspector.steps import Workflow
 
+REDACTED = "redacted"
 _WORKERS = 8
 _SUMMARY_KEYS, _SUMMARY_UNITS = 100, 8.0  # of each run in a list
 
@@ -49,6 +50,23 @@ def read(connection: Connection, run: Run, wanted: Wanted | None = None, *, all_
     """Read what there is to see of a run; all of its steps only if that is asked for, however many they are."""
     keys = reading.read_keys(connection, run.id, wanted)
     return Overview(run, keys, steps.read(connection, run.id, max_units=None if all_steps else steps.MAX_UNITS))
+
+
+def redacted(view: Overview) -> Overview:
+    """Return the same without what comes from the run's data: values, elements, counters and the texts of errors."""
+    keys = replace(view.keys, keys=tuple(hidden(key) for key in view.keys.keys))
+    run, workflow = view.run, view.workflow
+    if run.execution is not None and run.execution.cause:
+        run = replace(run, execution=replace(run.execution, cause=REDACTED))
+    if workflow is not None:
+        steps_shown = (replace(step, message=REDACTED) if step.message else step for step in workflow.steps)
+        workflow = replace(workflow, steps=tuple(steps_shown))
+    return Overview(run, keys, workflow)
+
+
+def hidden(key: Key) -> Key:
+    """Return a key without what it holds."""
+    return replace(key, text="", first=(), hidden=True)
 
 
 def refresh(connection: Connection, run: Run) -> Run:

@@ -48,6 +48,7 @@ class Key:
         size: Its bytes in the table; of a long list or counter about as many.
         exact: Whether `size` is exact.
         expires_at: When it expires unless it is written again, in epoch seconds.
+        hidden: Whether what the key holds was left out: `text` and `first` are empty.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Key:
     size: int = 0
     exact: bool = True
     expires_at: int = 0
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

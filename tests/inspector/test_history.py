@@ -149,6 +149,57 @@ def test_a_stopped_execution_says_so() -> None:
     assert span.status == "stopped"
 
 
+def test_a_redriven_task_goes_on_where_it_failed() -> None:
+    """AWS schedules the task again without entering its state again: one span, with one more attempt."""
+    history = History()
+    history.task("Before")
+    history.add("TaskStateEntered", name="Push")
+    history.add("TaskScheduled")
+    history.add("TaskFailed", error="KeyError", cause="{}")
+    history.add("ExecutionFailed", error="KeyError", cause="{}")
+    history.add("ExecutionRedriven", redriveCount=1)
+    last = history.add("TaskScheduled")
+    found = timeline(history.events)
+    assert [(span.name, span.status, span.attempts) for span in found.spans] == [
+        ("Before", "done", 1),
+        ("Push", "running", 2),
+    ]
+    assert (found.spans[1].ended, found.ended) == (None, None)
+    history.add("TaskStateExited", history.add("TaskSucceeded", last), name="Push")
+    history.task("Push")  # the machine comes back to the state: that is another span
+    history.add("ExecutionSucceeded")
+    found = timeline(history.events)
+    assert [(span.name, span.status, span.attempts) for span in found.spans[1:]] == [
+        ("Push", "done", 2),
+        ("Push", "done", 1),
+    ]
+    assert found.failed is None
+    assert found.ended is not None
+
+
+def test_a_redriven_map_goes_on_with_its_stopped_iteration() -> None:
+    """A Map that is left after a redrive is done, and so is what was stopped inside of it."""
+    history = History()
+    begun = history.add("MapStateStarted", history.add("MapStateEntered", name="Items"), length=1)
+    history.add("TaskStateEntered", history.add("MapIterationStarted", begun, name="Items", index=0), name="Push")
+    history.add("TaskScheduled")
+    history.add("ExecutionAborted")
+    history.add("ExecutionRedriven", redriveCount=1)
+    history.add("TaskScheduled")
+    history.add("TaskSucceeded")
+    history.add("TaskStateExited", name="Push")
+    history.add("MapIterationSucceeded", name="Items", index=0)
+    history.add("MapStateSucceeded")
+    history.add("MapStateExited", name="Items")
+    history.add("ExecutionSucceeded")
+    found = timeline(history.events)
+    assert [(*facts(span), span.attempts) for span in found.spans] == [
+        ("Items", "Map", 0, "done", 0),
+        ("#0", "Iteration", 1, "done", 0),
+        ("Push", "Task", 2, "done", 2),
+    ]
+
+
 def test_steps_of_a_workflow_class_have_their_names() -> None:
     """Of the engine's own state the action and the id are kept, of its input nothing else."""
     history = History()

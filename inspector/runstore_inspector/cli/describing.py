@@ -10,6 +10,7 @@ import click
 from runstore import clock
 from runstore_inspector import executions, words
 from runstore_inspector.cli.tables import STATUS_STYLES, Column, print_table
+from runstore_inspector.overview import REDACTED
 from runstore_inspector.problems import one_line
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ def summary(keys: Keys) -> dict[str, Any]:
 
 
 def key(shown: Key) -> dict[str, Any]:
-    """Return a key; a list's `value` has the elements of its first item in the table alone."""
-    first = shown.kind == "list"
+    """Return a key; a list's `value` has the elements of its first item in the table alone. A hidden key has none."""
     found: dict[str, Any] = {"key": shown.name, "kind": shown.kind}
-    if first:
+    if shown.hidden:
+        found |= {"length": shown.length} if shown.kind == "list" else {}
+    elif shown.kind == "list":
         elements = json.loads(f"[{','.join(shown.first)}]")
         found |= {"value": elements, "length": shown.length, "complete": len(elements) == shown.length}
     else:
@@ -172,6 +174,8 @@ def key_row(shown: Key, *, terminal: bool) -> tuple[str, ...]:
 
 def preview(shown: Key) -> str:
     """Return the beginning of what a key holds, as JSON."""
+    if shown.hidden:
+        return REDACTED
     if shown.kind != "list":
         return shown.text
     more = ",…" if shown.length > len(shown.first) else ""
@@ -217,6 +221,9 @@ def print_key(session: Session, shown: Key, value: Any, start: int) -> None:
     print_fact(session, "kind", key_row(shown, terminal=True)[1])
     print_fact(session, "size", words.size(shown.size, exact=shown.exact))
     print_fact(session, "expires", words.moment(shown.expires_at))
+    if shown.hidden:
+        print_fact(session, "value", REDACTED)
+        return
     if shown.kind == "list":
         print_fact(session, "elements", f"{start:,} to {start + len(value):,} of {shown.length:,}")
     click.echo()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runstore_inspector.executions import Execution
 
 SHOWN_ELEMENTS = 100
+_REDACT = click.option("--redact", is_flag=True, help="Hide values, elements, counters and errors' texts.")
 
 
 @subcommand("runs")
@@ -118,13 +119,26 @@ def _scan(session: Session, name: str, limit: int, *, yes: bool) -> None:
 @click.option("--limit", default=SHOWN_ELEMENTS, show_default=True, type=click.IntRange(1), help="At most so many.")
 @click.option("--prefix", default="", metavar="TEXT", help="Only keys that begin with this.")
 @click.option("--all-steps", is_flag=True, help="All steps, also where reading them costs over 250 read units.")
-def show(session: Session, run: str, key: str | None, start: int, limit: int, prefix: str, *, all_steps: bool) -> None:
+@_REDACT
+def show(
+    session: Session,
+    run: str,
+    key: str | None,
+    start: int,
+    limit: int,
+    prefix: str,
+    *,
+    all_steps: bool,
+    redact: bool,
+) -> None:
     """Show a run's keys and values, and of a workflow class its steps and pending waits; or one KEY."""
     found = executions.find(session.connection, run)
     if key is not None:
-        _show_key(session, found.id, key, start, limit)
+        _show_key(session, found.id, key, start, limit, redact=redact)
         return
     view = overview.read(session.connection, found, reading.Wanted(prefix=prefix), all_steps=all_steps)
+    if redact:
+        view = overview.redacted(view)
     if session.as_json:
         session.document(describing.run(view) | {"readUnits": session.meter.read_units})
         return
@@ -132,15 +146,19 @@ def show(session: Session, run: str, key: str | None, start: int, limit: int, pr
     session.note(spent(session))
 
 
-def _show_key(session: Session, run_id: str, name: str, start: int, limit: int) -> None:
+def _show_key(session: Session, run_id: str, name: str, start: int, limit: int, *, redact: bool) -> None:
     key = reading.read_key(session.connection, run_id, name)
     if key is None:
         raise NotFoundError(f"the key {one_line(name)} is not set in the run {one_line(run_id)}")
-    value: Any = json.loads(key.text) if key.kind != "list" else None
-    if key.kind == "list":
+    value: Any = None
+    if redact:
+        key = overview.hidden(key)
+    elif key.kind == "list":
         value = session.connection.store(run_id).get_range(name, start, limit)
+    else:
+        value = json.loads(key.text)
     if session.as_json:
-        part = {"start": start, "value": value} if key.kind == "list" else {}
+        part = {"start": start, "value": value} if key.kind == "list" and not redact else {}
         session.document(describing.key(key) | part | {"readUnits": session.meter.read_units})
         return
     describing.print_key(session, key, value, start)
@@ -150,12 +168,13 @@ def _show_key(session: Session, run_id: str, name: str, start: int, limit: int) 
 @subcommand("watch")
 @click.argument("run")
 @click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between looks.")
-def watch(session: Session, run: str, interval: float) -> None:
+@_REDACT
+def watch(session: Session, run: str, interval: float, *, redact: bool) -> None:
     """Follow a run until it ends: what it holds, its steps and its status.
 
     Updates in place on a terminal. In a pipe each change is a line, with --json a JSON document.
     """
-    follow(session, executions.find(session.connection, run), interval)
+    follow(session, executions.find(session.connection, run), interval, redact=redact)
 
 
 def spent(session: Session) -> str:

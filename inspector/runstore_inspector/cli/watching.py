@@ -27,22 +27,23 @@ if TYPE_CHECKING:
 _UNITS_A_SECOND = 20.0  # a run that costs more to look at is looked at less often
 
 
-def follow(session: Session, run: Run, interval: float) -> None:
+def follow(session: Session, run: Run, interval: float, *, redact: bool) -> None:
     """Show a run until it has ended."""
+    looks = _looks(session, run, interval, redact=redact)
     if session.terminal and not session.as_json:
         with Live(console=session.console(), refresh_per_second=8) as live:
-            for view in _looks(session, run, interval):
+            for view in looks:
                 live.update(_picture(session, view))
     else:
-        _lines(session, run, interval)
+        _lines(session, looks)
 
 
-def _looks(session: Session, run: Run, interval: float) -> Iterator[Overview]:
+def _looks(session: Session, run: Run, interval: float, *, redact: bool) -> Iterator[Overview]:
     while True:
         before = session.meter.read_units
         run = overview.refresh(session.connection, run)
         view = overview.read(session.connection, run)
-        yield view
+        yield overview.redacted(view) if redact else view
         if view.over:
             return
         cost = session.meter.read_units - before
@@ -70,10 +71,10 @@ def _picture(session: Session, view: Overview) -> RenderableType:
     return Group(*parts)
 
 
-def _lines(session: Session, run: Run, interval: float) -> None:
+def _lines(session: Session, looks: Iterator[Overview]) -> None:
     """Print what changes: a line for each change, or a JSON document for each look that differs."""
     known: dict[str, str] = {}
-    for view in _looks(session, run, interval):
+    for view in looks:
         found = {f"key {key.name}": _held(key.length, describing.preview(key)) for key in view.keys.keys}
         if view.workflow is not None:
             found |= {
