@@ -1,12 +1,19 @@
 """Every function in a container, with the events that the repository ships, on DynamoDB Local."""
 
 import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from runstore import RunStore
+from runstore.store import table_of
+from runstore.workflow.proofs import event_token
+from runstore.workflow.records import Records
+from runstore.workflow.run_record import Run
+from runstore.workflow.waits import WaitRecords
 from tests.backends import Backend
 from tests.deployment import engine, image, sam
 from tests.deployment.pythons import MissingToolError
@@ -100,6 +107,19 @@ def test_sam_local_invoke(
     store.increment("processedCount")
     assert local.invoke(FUNCTIONS[name], sam.EVENTS / f"{name}.json") == expected
     assert store.snapshot() == left
+
+
+def test_an_event_is_kept_for_the_wait_whose_token_it_has(local: sam.SamLocal, store: RunStore, tmp_path: Path) -> None:
+    """`sam local invoke SendEvent` takes a token of a run; the file in tests/events shows its form alone."""
+    table = table_of(store)
+    Records(table).begin_run(Run(None, time.time() + 3_600, 0, "", "secret", None, -1, clearing=False), "{}")
+    event = {"token": event_token("secret", RUN, "1", "decide"), "body": {"approved": True}}
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(event), "utf-8")
+    assert local.invoke("SendEvent", file) == {"runId": RUN, "accepted": True}
+    kept = WaitRecords(table, "1", "decide").event()
+    assert kept is not None
+    assert kept.body == {"approved": True}
 
 
 def test_sam_local_start_lambda(local: sam.SamLocal, store: RunStore) -> None:

@@ -113,6 +113,43 @@ def test_branches_of_a_parallel_state_have_tokens_of_their_own(states: Recording
     assert sorted(states.stack.wait(arn).output) == [0, 1]
 
 
+def test_branches_of_a_parallel_state_share_neither_variables_nor_context(states: RecordingStates) -> None:
+    """Each branch keeps its own variables and context while the other changes its own, and the machine keeps its."""
+    resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+    payload = {
+        "table": states.stack.table_name,
+        "run": "{% $states.context.Execution.Id %}",
+        "token": "{% $who & ' ' & $states.context.Task.Token %}",
+    }
+
+    def branch(who: str) -> dict[str, Any]:
+        arguments = {"FunctionName": states.token_function, "Payload": payload}
+        output = {"who": "{% $who %}", "state": "{% $states.context.State.Name %}", "is": "{% $states.input %}"}
+        return {
+            f"Name {who}": {"Type": "Pass", "Assign": {"who": who}, "Next": f"Wait {who}"},
+            f"Wait {who}": {"Type": "Task", "Resource": resource, "Arguments": arguments, "Next": f"Tell {who}"},
+            f"Tell {who}": {"Type": "Pass", "Output": output, "End": True},
+        }
+
+    both = {**branches("Parallel", branch("one"), branch("two")), "Next": "Tell"}
+    del both["End"]
+    machine = {
+        "Name": {"Type": "Pass", "Assign": {"who": "outer"}, "Next": "Both"},
+        "Both": both,
+        "Tell": {"Type": "Pass", "Output": {"who": "{% $who %}", "branches": "{% $states.input %}"}, "End": True},
+    }
+    arn = states.machines.start(states.machines.create(machine, QueryLanguage="JSONata"))
+    # Both branches have named themselves and wait: only then does the first go on, so the order is always the same.
+    noted = eventually(lambda: found if len(found := list(states.notes(arn))) == 2 else [])
+    tokens = dict(note.split(" ") for note in noted)
+    assert tokens.keys() == {"one", "two"}
+    assert tokens["one"] != tokens["two"]
+    for who in ("two", "one"):
+        states.client.send_task_success(taskToken=tokens[who], output=json.dumps(f"for {who}"))
+    told = [{"who": who, "state": f"Tell {who}", "is": f"for {who}"} for who in ("one", "two")]
+    assert states.stack.wait(arn).output == {"who": "outer", "branches": told}
+
+
 def test_answers_to_tokens_that_are_not_waited_for(states: RecordingStates) -> None:
     """A token that never was is invalid; one that was answered, or whose execution was stopped, is over."""
     with pytest.raises(ClientError) as raised:
