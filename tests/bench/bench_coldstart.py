@@ -18,6 +18,12 @@ from tests.transport.certificates import Authority
 TITLE = "cold start: a process from its start to the first answer, tracing off, in turns"
 _FUNCTIONS = Path(__file__).parents[2] / "functions"
 _ROUNDS, _IMPORTS = 15, 9
+_ALTERNATIVES = (
+    "boto3",
+    "botocore.auth",
+    "http.client",
+    "email.parser",
+)  # weighed in docs/design/decisions/transports.md
 
 # What a function has to do at the least: make a client and send a request.
 _LEAST = """\
@@ -55,6 +61,9 @@ def measure(bench: Bench) -> Iterator[Row]:
     for name in EVENTS:
         took = [float(_run(plain, _IMPORT, MODULE=name)) for _ in range(_IMPORTS)]
         yield Row(f"import {name}", f"{median(took) * 1_000:.0f} ms, its transport included")
+    for name in _ALTERNATIVES:
+        took = [float(_run(plain, _IMPORT, MODULE=name)) for _ in range(_IMPORTS)]
+        yield Row(f"import {name}", f"{median(took) * 1_000:.0f} ms, to compare")
 
 
 def _environment(bench: Bench, also: dict[str, str]) -> dict[str, str]:

@@ -1,15 +1,34 @@
 """Reading a whole list, against native maps in one item through boto3's resource."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from time import process_time
+from typing import Any
 
 from runstore import RunStore, Settings
-from tests.bench.bench import Bench, Row, element, in_turns, milliseconds, new_run_id, ratio_of_medians
+from runstore.dynamodb.direct import DirectTransport
+from tests.bench.bench import Bench, Row, compact, element, in_turns, milliseconds, new_run_id, ratio_of_medians
 from tests.bench.replay import rewind
 
 TITLE = "reading a list of 1,500 elements against boto3's resource with native maps in one item, in turns"
 _ELEMENTS, _ROUNDS = 1_500, 25
+
+
+class _Noting:
+    """A transport that keeps the JSON of its answers."""
+
+    def __init__(self, transport: DirectTransport) -> None:
+        self._transport = transport
+        self.answers: list[str] = []
+
+    def send(self, operation: str, request: Mapping[str, Any], *, idempotent: bool) -> dict[str, Any]:
+        answer = self._transport.send(operation, request, idempotent=idempotent)
+        self.answers.append(compact(answer))
+        return answer
+
+    def close(self) -> None:
+        self._transport.close()
 
 
 def measure(bench: Bench) -> Iterator[Row]:
@@ -41,6 +60,10 @@ def measure(bench: Bench) -> Iterator[Row]:
     yield from _compared(keys, store, native, "through boto3, DynamoDB Local", (None, None))
     direct = RunStore(store.run_id, client=bench.direct(), settings=settings)
     yield from _compared(keys, direct, native, "directly, DynamoDB Local", (3, 0.15))
+    for key in keys:
+        noting = _Noting(bench.direct())
+        elements_json = compact(RunStore(store.run_id, client=noting, settings=settings).get(key))
+        yield _parsing(key, [*noting.answers, elements_json], native)
     with bench.replay() as url:
         elsewhere = bench.resource_table(url)
         direct = RunStore(store.run_id, client=bench.direct(url), settings=settings)
@@ -52,6 +75,18 @@ def measure(bench: Bench) -> Iterator[Row]:
             (3, None),
             before=lambda: rewind(url),
         )
+
+
+def _parsing(key: str, texts: list[str], native: Callable[[], object]) -> Row:
+    """Show what the parser of JSON takes, which no reader can do without: the answers, and the elements in them."""
+
+    def parse() -> None:
+        for text in texts:
+            json.loads(text)
+
+    mine, other = in_turns(_ROUNDS, parse, native, clock=process_time)
+    also = f"{milliseconds(mine)} against {milliseconds(other)}"
+    return Row(f"{key}: processor, json.loads alone", f"{ratio_of_medians(mine, other):.2f} of boto3's ({also})")
 
 
 def _compared(  # noqa: PLR0913 what is read, how, and its targets

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from runstore import RunStore
 from runstore.aws_api.credentials import ACCESS_KEY
 from runstore.dynamodb.direct import DirectTransport
 from runstore.dynamodb.transport import RequestError, Transport
-from runstore.errors import ConfigurationError
+from runstore.errors import ConfigurationError, ThrottledError
 from tests.transport.answers import ITEM, OK, failure, resets, says, success
 from tests.transport.servers import serving
+from tests.transport.test_retries import THROTTLING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,6 +105,21 @@ def test_an_answer_that_lacks_what_was_asked_for_is_none(
         assert not caught.value.code
         assert caught.value.may_have_happened is (operation == "UpdateItem")
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("code", THROTTLING)
+def test_whatever_the_transport_repeats_was_throttled(transport_of: TransportOf, code: str) -> None:
+    """To the last attempt, and then the store says so, and that it wrote nothing."""
+    with serving(says(failure(code))) as server, pytest.raises(ThrottledError, match="wrote nothing") as caught:
+        RunStore("r", table_name="t", client=transport_of(server)).set("k", 1)
+    assert not caught.value.may_have_happened
+
+
+def test_a_write_that_met_another_regions_is_repeated(transport_of: TransportOf) -> None:
+    """In a global table with strong consistency such a write had no effect."""
+    with serving(says(failure("ReplicatedWriteConflictException", 409)), OK) as server:
+        assert RunStore("r", table_name="t", client=transport_of(server)).increment("k") == 1
+        assert len(server.requests) == 2
 
 
 def test_missing_credentials_are_the_deployments_fault(

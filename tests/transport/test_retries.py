@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ClientOf = Callable[[Server], JsonClient]
 KEY = {"TableName": "t", "Key": {"run_id": {"S": "r"}, "key": {"S": "k"}}}
 _THROTTLED = "ProvisionedThroughputExceededException"
-_THROTTLING = [
+THROTTLING = [
     _THROTTLED,
     "RequestLimitExceeded",
     "RequestThrottledException",
@@ -54,11 +54,11 @@ def test_no_code_is_new_to_botocore() -> None:
         *standard.ThrottledRetryableChecker._THROTTLED_ERROR_CODES,  # noqa: SLF001
         *standard.TransientRetryableChecker._TRANSIENT_ERROR_CODES,  # noqa: SLF001
     }
-    assert theirs - {*_THROTTLING, "TransactionInProgressException"} == _OF_OTHERS
+    assert theirs - {*THROTTLING, "TransactionInProgressException"} == _OF_OTHERS
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
-@pytest.mark.parametrize("code", _THROTTLING)
+@pytest.mark.parametrize("code", THROTTLING)
 def test_what_was_throttled_had_no_effect(
     *, client_of: ClientOf, pauses: list[float], code: str, idempotent: bool
 ) -> None:

@@ -12,14 +12,20 @@ if TYPE_CHECKING:
 
 CONDITION_FALSE = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
 INVALID = {"ValidationException"}
-_CONFLICTS = {"TransactionConflict", "TransactionConflictException"}
+_CONFLICTS = {
+    "ReplicatedWriteConflictException",  # of a global table with strong consistency
+    "TransactionConflict",
+    "TransactionConflictException",
+}
 _THROTTLED = {
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestThrottledException",
     "Throttling",
     "ThrottlingError",
     "ThrottlingException",
+    "TooManyRequestsException",
 }
 _FORBIDDEN = {
     "AccessDenied",

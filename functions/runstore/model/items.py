@@ -31,7 +31,8 @@ Wire: TypeAlias = "Mapping[str, Mapping[str, Any]]"  # an item in the form of Dy
 
 UNIT_SEPARATOR, RECORD_SEPARATOR, GROUP_SEPARATOR = "\x1f", "\x1e", "\x1d"
 FIRST_USER_KEY = " "  # intents and records sort before it: user keys hold no control characters
-LAST_SEGMENT = 99_999_999
+_DIGITS = 8  # of a segment's number
+LAST_SEGMENT = 10**_DIGITS - 1
 RECEIPT_PREFIX = "r:"
 PART_SEGMENTS = 16  # a part of push_many has at most the bytes of this many segments: few requests, small reads
 MAX_PART_ELEMENTS = 500
@@ -67,7 +68,7 @@ def token_digest(token: str) -> str:
 
 def segment_key(key: str, chain: str, n: int) -> str:
     """Return the sort key of segment `n`; segment 0 is the head."""
-    return f"{key}{UNIT_SEPARATOR}{chain}{UNIT_SEPARATOR}{n:08d}" if n else key
+    return f"{key}{UNIT_SEPARATOR}{chain}{UNIT_SEPARATOR}{n:0{_DIGITS}d}" if n else key
 
 
 def intent_key(key: str, chain: str, digest: str) -> str:
@@ -174,20 +175,16 @@ class Elements(NamedTuple):
 
     n: int
     items: list[str]
+    start: int  # the index of its first element in the whole list
     length: int
     sealed: bool
-
-    @property
-    def start(self) -> int:
-        """The index of its first element in the whole list."""
-        return self.length - len(self.items)
 
 
 def elements_from_wire(wire: Wire) -> Elements:
     """Return what `ELEMENTS` projects of a segment of a list."""
-    n = int(wire["key"]["S"].rpartition(UNIT_SEPARATOR)[2])
     items = [element["S"] for element in wire["items"]["L"]] if "items" in wire else []
-    return Elements(n, items, int(wire["length"]["N"]) if "length" in wire else 0, "sealed" in wire)
+    length = int(wire["length"]["N"]) if "length" in wire else 0
+    return Elements(int(wire["key"]["S"][-_DIGITS:]), items, length - len(items), length, "sealed" in wire)
 
 
 def from_wire(wire: Wire) -> Item:
