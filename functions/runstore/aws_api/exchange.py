@@ -1,7 +1,7 @@
 """One HTTP/1.1 answer, read from a socket and accepted only if it is complete.
 
-`http.client` takes headers that end in the middle for complete, restarts its time limit with each byte, and spends more
-time on an answer than signing does; and `email`, which it parses headers with, takes 15 ms to import.
+`http.client` takes headers that end in the middle for complete and restarts its time limit with each byte. It parses
+headers with `email`, which takes long to import.
 """
 
 from __future__ import annotations
