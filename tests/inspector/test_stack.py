@@ -189,6 +189,7 @@ def test_runs_that_only_the_table_knows_are_found_by_a_scan(stack: LocalStack, s
     assert "no execution" in done.stdout
     assert "read units" in done.stderr.splitlines()[0]
     (run,) = stack_cli.document("runs", "--scan", "--name", "no execution")["runs"]
+    assert "read units" in stack_cli.run("runs", "--scan", "--json").stderr
     assert (run["run"], run["keys"]) == ("no execution", 1)
 
 

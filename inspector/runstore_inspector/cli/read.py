@@ -83,7 +83,8 @@ def _row(run: Execution, keys: reading.Keys) -> tuple[str, ...]:
 
 
 def _scan(session: Session, name: str, limit: int, *, yes: bool) -> None:
-    session.note(f"reading all of the table {session.connection.table}: {scan.estimate(session.connection)}")
+    costs = f"reading all of the table {session.connection.table}: {scan.estimate(session.connection)}"
+    click.echo(costs, err=True)  # with --json too: a program's user pays as well
     confirm(session, "Read all of it?", yes=yes)
     found = [run for run in scan.scan(session.connection) if name.casefold() in run.id.casefold()]
     if session.as_json:
