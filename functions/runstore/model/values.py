@@ -153,8 +153,6 @@ def check_flag(name: str, flag: Any) -> bool:
 
 _LARGE = 10**18  # a longer number is not shown: Python refuses to write more than 4,300 digits
 
-_NAMES, _SCALARS = {str}, {str, int, bool, type(None)}
-
 # A path is a chain of steps from the innermost to the name where it starts; it is only written out for an error.
 _Path: TypeAlias = "tuple[_Path | None, str | int]"
 
@@ -175,16 +173,9 @@ def _check(root: Any, name: str) -> None:
             raise InvalidValueError(
                 f"{name} must be nested at most {MAX_DEPTH} levels deep; got a value that is deeper, or contains itself"
             )
-        elif not _is_flat(value):
+        else:
             children = list(_members(value, path) if isinstance(value, dict) else enumerate(value))
             pending.extend((child, (path, step), depth + 1) for step, child in reversed(children))
-
-
-def _is_flat(value: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> bool:
-    """Return whether a list or an object has nothing in it that must be looked at: most have not."""
-    if isinstance(value, dict):
-        return _NAMES.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values()))
-    return _SCALARS.issuperset(map(type, value))
 
 
 def _members(value: dict[Any, Any], path: _Path) -> Iterator[tuple[str, Any]]:

@@ -129,7 +129,7 @@ class Schedule:
                 f"a step must schedule at most {MAX_SCHEDULED:,} others; it has scheduled more. Schedule steps that "
                 "schedule the rest"
             )
-        self._count_bytes(sum(step.size for step in (*steps, *waits)))
+        self._count_bytes(sum([step.size for step in (*steps, *waits)]))
         self.steps += steps
         self.waits += waits
 

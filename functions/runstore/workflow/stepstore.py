@@ -25,6 +25,7 @@ _SHORT = 200  # characters: a token has up to 256 bytes
 _COUNTING = Lock()  # one for all steps: it is held for an addition
 if hasattr(os, "register_at_fork"):  # a child finds it free, whichever thread of its parent was counting
     os.register_at_fork(before=_COUNTING.acquire, after_in_parent=_COUNTING.release, after_in_child=_COUNTING.release)
+_NOT_CANONICAL = (TypeError, ValueError, RecursionError)  # names of several types cannot be sorted; or it is not JSON
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -119,11 +120,16 @@ class StepStore:
         )
 
     def _token(self, operation: str, key: Any, operand: Any) -> str:
-        with error_context(operation, self.run_id, key):  # refuses what the store does, in the same order
-            name = "" if operation == "apply" else check_key(key)
-            if operation == "increment":
-                encode_delta(operand)
-            canonical = _canonical(operand, "item")
+        name = str.__str__(key) if isinstance(key, str) else ""  # the store refuses what is no key
+        try:
+            canonical = _CANONICAL(operand)
+        except _NOT_CANONICAL:
+            with error_context(operation, self.run_id, key):  # refuses what the store does, in the same order
+                if operation != "apply":
+                    check_key(key)
+                if operation == "increment":
+                    encode_delta(operand)
+                canonical = _canonical(operand, "item")
         call = f"{operation} {name} {canonical}"
         with _COUNTING:
             occurrence = self._counts[call] = self._counts.get(call, -1) + 1
@@ -146,6 +152,6 @@ def _canonical(operand: Any, name: str) -> str:
     """Return the JSON of an operand with the members of objects in one order."""
     try:
         return _CANONICAL(operand)
-    except (TypeError, ValueError, RecursionError):  # names of several types cannot be sorted; or it is not JSON
+    except _NOT_CANONICAL:
         text, _ = encode(operand, name, _NO_LIMIT)
         return _CANONICAL(json.loads(text))
