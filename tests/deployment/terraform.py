@@ -82,8 +82,7 @@ class Terraform:
         What cannot be known before it is applied is missing.
         """
         self._configure(variables)
-        # What is deployed has just been applied: reading some eighty resources again takes most of a plan's time.
-        self._checked("plan", "-refresh=false", "-out=plan")
+        self._checked("plan", "-out=plan")  # with its refresh: the state after an apply lacks computed documents
         shown = json.loads(self._checked("show", "-json", "plan"))
         (module,) = shown["planned_values"]["root_module"]["child_modules"]
         resources: list[dict[str, Any]] = module["resources"]
