@@ -89,7 +89,7 @@ GARBAGE = {
     "an unknown transfer encoding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     "a chunk longer than it says": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}xx0\r\n\r\n",
     "a chunk with a negative size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
-    "headers of 120 kB": b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000 + b"Content-Length: 2\r\n\r\n{}",
+    "headers of 240 kB": b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 40_000 + b"Content-Length: 2\r\n\r\n{}",
     "no JSON": http(200, b"<html>It works!</html>"),
     "an empty body that hides a wrong checksum": http(200, b"", "x-amz-crc32: 1", crc=False),
     "a JSON array": http(200, b"[]"),
