@@ -33,11 +33,32 @@ class Call:
     label: str = ""
 
 
+def _reads_a_list(call: Call) -> bool:
+    reads = call.steps[0].name == "get" and not call.optional
+    return reads and isinstance(call.result, tuple) and call.result[0] == "list"
+
+
+def _bases(call: Call) -> list[State]:
+    """Return what the key may hold when the call has just replaced or removed it."""
+    resets = [step for step in call.steps if step.name in {"set", "delete"}]
+    return [apply_once(None, (), step)[0] for step in resets]
+
+
+def _can_become(value: tuple[Any, ...], state: State, ahead: Sequence[State]) -> bool:
+    """Return whether a list can still be read: lists only grow, until they are replaced.
+
+    Without this, a history of many steps that may have taken effect or not takes more memory than there is.
+    """
+    return any(base is None or (base[0] == "list" and value[: len(base[1])] == base[1]) for base in (state, *ahead))
+
+
 def is_linearizable(calls: Sequence[Call]) -> bool:  # noqa: C901 one search, whose state all of it reads
     """Return whether some order explains every answer."""
     calls = sorted(calls, key=lambda call: call.invoked)
     binding = [i for i, call in enumerate(calls) if not call.optional]
     places = {id(call): i for i, call in enumerate(calls)}
+    lists = [(i, call.result[1]) for i, call in enumerate(calls) if _reads_a_list(call)]
+    bases = [(i, _bases(call)) for i, call in enumerate(calls)]
     seen: set[tuple[tuple[int, ...], State, Receipts]] = set()
     pending: list[tuple[tuple[int, ...], State, Receipts]] = [((0,) * len(calls), None, ())]
     while pending:
@@ -46,6 +67,9 @@ def is_linearizable(calls: Sequence[Call]) -> bool:  # noqa: C901 one search, wh
             continue
         seen.add(node)
         progress, state, receipts = node
+        ahead = [base for i, found in bases if progress[i] < len(calls[i].steps) for base in found]
+        if any(not progress[i] and not _can_become(seen_list, state, ahead) for i, seen_list in lists):
+            continue
         horizon = min((calls[i].returned for i in binding if progress[i] < len(calls[i].steps)), default=None)
         if horizon is None:
             return True
