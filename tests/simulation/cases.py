@@ -142,4 +142,9 @@ COMPLETED = {
     "under a long set": _completed([_set(["p", "q"])], []),
     "under a counter's tokens": _completed([_add(1, "t1"), _add(2, "t2")], []),
     "after a push of its own": _completed([_push("b")], [_push("a")]),
+    # The list may have lost its first segment. An offer then fails, instead of reading it without end.
+    "under a long set, then an offer": Scenario(
+        (Phase(((_set(["p", "q"]),), (Op(COMPLETE),))), Phase(((Op("setdefault", "x"),), ()))),
+        Conditions(segment_bytes=1),
+    ),
 }

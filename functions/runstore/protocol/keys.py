@@ -61,7 +61,7 @@ class Keys:
     def write_if_absent(self, key: str, value: Item | ListValue) -> Any:
         """Write the value if the key is not set, and return what it holds then."""
         head = self._head(key, value)
-        while True:
+        for _ in range(read.ATTEMPTS):
             if head is not None:
                 found: Item | None = replace.put_head_if_absent(self.table, key, head)
             else:
@@ -73,6 +73,7 @@ class Keys:
                 return read.value_of(self.table, key, found, self.budget)
             except read.ConcurrentChangeError:
                 continue
+        raise read.still_changing(key)
 
     def append(self, key: str, change: Change) -> str:
         """Apply a push or an increment and return the running total."""

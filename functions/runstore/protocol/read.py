@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runstore.dynamodb.table import Table
     from runstore.model.values import JSON
 
-_ATTEMPTS = 9
+ATTEMPTS = 9
 
 
 class ConcurrentChangeError(Exception):
@@ -35,7 +35,7 @@ class _Part(NamedTuple):
 def get(table: Table, key: str, budget: Budget = UNLIMITED) -> tuple[bool, JSON]:
     """Return whether the key is set, and its value. One request, and for a long list or counter a Query."""
     spent = budget.spent
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         budget.spent = spent
         head = table.get(key)
         if head is None or head.expired(clock.now()):
@@ -44,13 +44,13 @@ def get(table: Table, key: str, budget: Budget = UNLIMITED) -> tuple[bool, JSON]
             return True, value_of(table, key, head, budget)
         except ConcurrentChangeError:
             continue
-    raise _still_changing(key)
+    raise still_changing(key)
 
 
 def get_range(table: Table, key: str, start: int, stop: int | None, budget: Budget = UNLIMITED) -> list[JSON] | None:
     """Return the elements from index `start` to before `stop` (None: to the end); None if the key is not set."""
     spent = budget.spent
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         budget.spent = spent
         head = table.get(key)
         if head is None or head.expired(clock.now()):
@@ -66,7 +66,12 @@ def get_range(table: Table, key: str, start: int, stop: int | None, budget: Budg
             continue
         skip = start - first.start
         return decode_list(texts[skip : None if stop is None else skip + max(0, stop - start)])
-    raise _still_changing(key)
+    raise still_changing(key)
+
+
+def still_changing(key: str) -> UnavailableError:
+    """Return the error of a key that no attempt could read whole."""
+    return UnavailableError(f"key {key!r} changed during each of {ATTEMPTS} attempts to read it: try again")
 
 
 # ---------------------------------------------------------------------------------------------- one key
@@ -106,7 +111,7 @@ def _elements(table: Table, key: str, head: Item, part: _Part, budget: Budget) -
     if not first.closed or (stop is not None and stop <= first.length):
         return texts
     next_n = last.n + 1
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         for segment in _following(table, key, head, next_n, None if stop is None else (stop - last.length, first)):
             if segment.sealed:
                 _confirm_dead_chain(table, key, head)
@@ -177,7 +182,3 @@ def _confirm_dead_chain(table: Table, key: str, head: Item) -> None:
     current = table.get(key)
     if current is None or current.chain != head.chain or not current.closed:
         raise ConcurrentChangeError
-
-
-def _still_changing(key: str) -> UnavailableError:
-    return UnavailableError(f"key {key!r} changed during each of {_ATTEMPTS} attempts to read it: try again")
