@@ -40,6 +40,7 @@ MUTANTS: dict[str, Mutant] = {
         "model.expressions",
         'SAME_CLOSED_HEAD = "#chain = :chain AND #weight >= #capacity"',
         'SAME_CLOSED_HEAD = "#weight >= #capacity AND #chain <> :chain OR #chain = :chain"',
+        "expiring",
     ),
     "a reset seals no tail": Mutant("protocol.replace", "return table.transact(head, seal, *others)", "return table.transact(head, *others)"),
     "a delete ignores the chain": Mutant(
@@ -58,7 +59,7 @@ MUTANTS: dict[str, Mutant] = {
     "a receipt of a dead chain counts": Mutant(
         "protocol.append", "self.after(self.table.tail(self.key, self.chain, segment.n) if segment.closed else segment)", "pass", "lingering"
     ),
-    "a token trusts what is remembered": Mutant("protocol.append", "head.chain != self.chain or head.expired", "head.expired"),
+    "a token trusts what is remembered": Mutant("protocol.append", "head.chain != self.chain or head.expired", "head.expired", "lingering"),
     "a segment forgets what came before": Mutant(
         "protocol.append", "return _SegmentTarget(tail.n + 1, tail.total) if tail.closed else", 'return _SegmentTarget(tail.n + 1, "0") if tail.closed else'
     ),
@@ -88,7 +89,6 @@ MUTANTS: dict[str, Mutant] = {
     "a completion leaves a page": Mutant("lifecycle.completion", "        for _ in range(_MAX_PASSES):", "        for _ in range(0):", "completing"),
 }  # fmt: skip
 SLOW = {
-    "another chain's head is replaced",
     "a snapshot takes a gap",
     "a gap is not noticed",
     "a token trusts what is remembered",
