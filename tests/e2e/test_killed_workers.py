@@ -106,6 +106,7 @@ def test_1000_branches_lose_nothing(stack: LocalStack) -> None:
     record(branches_of_executions=1_000)
 
 
+@pytest.mark.prove
 def test_with_fresh_tokens_the_same_deaths_count_twice(killable: LocalStack) -> None:
     """The negative control: processes do die after they have written, so that a retry under another token repeats."""
     with machine(killable, "fresh-tokens", fan_out(killable, token=FRESH_TOKEN)) as deployed:

@@ -256,6 +256,7 @@ def test_everybody_can_use_it(stack: LocalStack, writing_page: Server, chrome: B
             assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW, path
         tab.goto(writing_page.url.rstrip("/") + run_path(store.run_id))
         tab.get_by_role("button", name="Delete counter").click()
+        tab.get_by_role("button", name="Delete it").wait_for()
         assert not serious(tab)
     stack.client("stepfunctions").stop_execution(executionArn=running)
 
