@@ -104,7 +104,7 @@ MUTANTS: dict[str, Mutant] = {
     "a refusal is sent again": Mutant("aws_api.client", _FINAL, "_RETRY_PAUSE", "retries"),
     "a transaction under way is refused": Mutant("aws_api.client", _FINAL, "None", "direct"),
     **{
-        f"{code} is final": Mutant("aws_api.client", f'    "{code}",\n', "", "retries")
+        f"{code} is final": Mutant("aws_api.errors", f'        "{code}",\n', "", "retries")
         for code in (
             "ProvisionedThroughputExceededException",
             "RequestLimitExceeded",
@@ -118,7 +118,7 @@ MUTANTS: dict[str, Mutant] = {
     "there is a fifth attempt": Mutant("aws_api.client", "_MAX_ATTEMPTS = 4", "_MAX_ATTEMPTS = 5", "retries"),
     "pauses have no jitter": Mutant("aws_api.client", "random.uniform(0, failure.pause * 2 ** (attempt - 1))", "failure.pause * 2 ** (attempt - 1) + random.uniform(0, 0)", "retries"),
     "pauses do not grow": Mutant("aws_api.client", "failure.pause * 2 ** (attempt - 1)", "failure.pause", "retries"),
-    "throttling pauses are short": Mutant("aws_api.client", "_THROTTLE_PAUSE if code in _THROTTLED", "_RETRY_PAUSE if code in _THROTTLED", "retries"),
+    "throttling pauses are short": Mutant("aws_api.client", "_THROTTLE_PAUSE if code in THROTTLED", "_RETRY_PAUSE if code in THROTTLED", "retries"),
     # ------------------------------------------------------------------ time
     "a pause outlasts the caller": Mutant("aws_api.client", "if seconds >= seconds_left():", "if False:", "retries"),
     "an answer outlasts the caller": Mutant("aws_api.client", "min(_ATTEMPT_SECONDS, seconds_left())", "_ATTEMPT_SECONDS", "broken_answers"),

@@ -13,7 +13,14 @@ from runstore import clock
 from runstore._version import __version__
 from runstore.aws_api.connections import Pool
 from runstore.aws_api.credentials import Credentials
-from runstore.aws_api.errors import ApiError, BrokenAnswerError, NotSentError, UntrustedServerError, UnusableError
+from runstore.aws_api.errors import (
+    THROTTLED,
+    ApiError,
+    BrokenAnswerError,
+    NotSentError,
+    UntrustedServerError,
+    UnusableError,
+)
 from runstore.aws_api.signing import Signer
 from runstore.aws_api.time_limit import seconds_left
 
@@ -29,16 +36,6 @@ _ATTEMPT_SECONDS = 5.0  # to the last byte of the answer. Four attempts and thei
 _RETRY_PAUSE, _THROTTLE_PAUSE = 0.05, 0.5  # seconds; doubled with each attempt
 _OK, _SERVER_ERROR = 200, 500
 
-# The service has refused the request for its load, so it had no effect.
-_THROTTLED = {
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottledException",
-    "Throttling",
-    "ThrottlingError",
-    "ThrottlingException",
-    "TooManyRequestsException",
-}
 # The same transaction, sent before, is still on its way.
 _IN_PROGRESS = {"TransactionInProgressException"}
 
@@ -182,7 +179,7 @@ def _understand(answer: Answer) -> dict[str, Any] | _Failure:
         return _Failure(message, _RETRY_PAUSE, code, answer.status, body, doubtful=True)
     if body is None or not code:
         raise BrokenAnswerError(f"the answer with status {answer.status} is not from an AWS service")
-    pause = _THROTTLE_PAUSE if code in _THROTTLED else _RETRY_PAUSE if code in _IN_PROGRESS else None
+    pause = _THROTTLE_PAUSE if code in THROTTLED else _RETRY_PAUSE if code in _IN_PROGRESS else None
     return _Failure(f"{code}: {_message(body)}", pause, code, answer.status, body, doubtful=code in _IN_PROGRESS)
 
 

@@ -6,7 +6,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Final
+
+# The services' names for a refusal because of load: the request had no effect.
+THROTTLED: Final = frozenset(
+    {
+        "ExecutionLimitExceeded",
+        "ProvisionedThroughputExceeded",  # a reason of a cancelled transaction
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottledException",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingError",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
 
 
 class ApiError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runstore.aws_api.errors import THROTTLED
 from runstore.errors import ConfigurationError, RunStoreError, ThrottledError, UnavailableError
 from runstore.settings import TABLE_VARIABLE
 
@@ -16,16 +17,6 @@ _CONFLICTS = {
     "ReplicatedWriteConflictException",  # of a global table with strong consistency
     "TransactionConflict",
     "TransactionConflictException",
-}
-_THROTTLED = {
-    "ProvisionedThroughputExceeded",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottledException",
-    "Throttling",
-    "ThrottlingError",
-    "ThrottlingException",
-    "TooManyRequestsException",
 }
 _FORBIDDEN = {
     "AccessDenied",
@@ -55,7 +46,7 @@ def retry_delay(failure: RequestError) -> float | None:
     Transports repeat throttled requests, but not conflicts, and not a transaction that was cancelled for throttling.
     """
     codes = error_codes(failure)
-    if codes & _THROTTLED and failure.reasons:
+    if codes & THROTTLED and failure.reasons:
         return _THROTTLE_DELAY
     return _CONFLICT_DELAY if codes & _CONFLICTS else None
 
@@ -71,7 +62,7 @@ def translate_error(
     if failure.unusable:
         return ConfigurationError(f"cannot send {operation} to table {table!r}: {str(failure).rstrip('.')}")
     said = str(failure).rstrip(".") or ", ".join(sorted(codes))
-    if codes & (_THROTTLED | _CONFLICTS):
+    if codes & (THROTTLED | _CONFLICTS):
         what = f"DynamoDB throttled {operation} at every attempt ({', '.join(sorted(codes))})"
         return _with_advice(ThrottledError, what, may_have_happened=may_have_happened)
     if failure.status >= _SERVER_ERROR or codes & _FAILED:

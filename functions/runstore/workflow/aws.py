@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runstore.aws_api.errors import THROTTLED
 from runstore.errors import ConfigurationError, ThrottledError, UnavailableError
 
 if TYPE_CHECKING:
     from typing import Any
 
-_THROTTLED = {"ThrottlingException", "ThrottledException", "TooManyRequestsException", "ExecutionLimitExceeded"}
 _REFUSED = {
     "AccessDeniedException",
     "InvalidArn",
@@ -54,7 +54,7 @@ def error_code(failure: Exception) -> str:
 def translate_error(failure: Exception, what: str) -> Exception:
     """Return the store's error for a failed call."""
     code = error_code(failure)
-    if code in _THROTTLED:
+    if code in THROTTLED:
         return ThrottledError(f"Step Functions throttled the request to {what}: try again")
     if code in _REFUSED or getattr(failure, "unusable", False):
         return ConfigurationError(f"Step Functions refused to {what}: {failure}")
