@@ -40,7 +40,7 @@ class Unavailable(Exception):  # noqa: N818 UnavailableError in the package
 
 
 class ChainReplaced(Exception):  # noqa: N818 control flow, as in the package
-    """The chain was reset or completed meanwhile: start again at the head."""
+    """The chain was reset, or its run completed, during the operation: start again at the head."""
 
 
 def is_closed(row: Row | None) -> bool:
@@ -234,7 +234,7 @@ class Append:
         return target if result is None else result
 
     def write(self, target: Target) -> Routine:
-        """Write to a segment; if it was closed meanwhile return the next target."""
+        """Write to a segment; return the next target if another writer has closed it."""
         done, row = yield self.addition(("seg", self.chain, target.n), self.chain, target.base)
         result = None if done or row is None else self.result_in(row)
         if result is not None:  # written while this operation ran, so it also counts if the chain was sealed since

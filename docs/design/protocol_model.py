@@ -16,7 +16,6 @@ real package. `protocol.md` explains the protocol. The model is read in this ord
 
 from __future__ import annotations
 
-import itertools
 import sys
 from typing import Any
 
@@ -70,8 +69,9 @@ def get() -> Routine:
 def chain_of(head: Row) -> Routine:
     """Return the segments beyond a closed head; of a counter only the last."""
     rows: list[Row] = []
-    counter = head["kind"] == "number"
-    for n in itertools.count(1):
+    counter, n = head["kind"] == "number", 0
+    while True:
+        n += 1
         found = yield "segment", head["chain"], n, counter
         if found is None:
             return rows
@@ -85,7 +85,6 @@ def chain_of(head: Row) -> Routine:
         rows.append(found[1])
         if counter:
             return rows
-    return None  # pragma: no cover - count() has no end
 
 
 def new_head(value: Any, call: str) -> tuple[Row, list[Write]]:
@@ -109,8 +108,8 @@ def new_head(value: Any, call: str) -> tuple[Row, list[Write]]:
 def replace(value: Any, call: str, *, delete: bool = False) -> Routine:
     """Set (or delete): one conditional request for an open head, a transaction that seals the chain for a closed one.
 
-    A long list is written segments first, the last one together with the head: nobody sees half of it, and a late
-    copy of the request finds that segment in its way.
+    A long list is written segments first, the last one together with the head: no reader sees half of it, and a late
+    copy of the request fails, because that segment exists.
     """
     new, segments = ({}, []) if delete else new_head(value, call)
     change = None if delete else replaced_by(new)

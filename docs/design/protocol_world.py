@@ -4,8 +4,8 @@ Clients run one request at a time in any order. A fault is one of:
 
     crash    the request takes effect and its sender is gone
     lost     the request takes effect, its response is lost, and its sender sends it again, sooner or later
-    late     the request lingers in the network and takes effect when it arrives, at any later time; meanwhile its
-             sender either sends it again or gives up
+    late     the request takes effect only when it arrives, at any later time; before that, its sender either sends
+             it again or gives up
 
 What is checked is linearizability: every completed operation took effect exactly once, in one order that agrees with
 real time, and an operation whose receipt is still there changed nothing and returned the recorded result. A request
@@ -73,7 +73,7 @@ class Table:
 
 @dataclass
 class Record:
-    """One operation of a history. `returned` is None as long as nobody knows whether it took effect."""
+    """One operation of a history. `returned` is None if its caller got no answer: it may have taken effect or not."""
 
     op: Op
     receipt: str | None
@@ -161,7 +161,7 @@ class LateRequest:
 
 
 class Scenario:
-    """One program, run step by step. `choose` decides who goes on and which request meets a fault."""
+    """One program, run step by step. `choose` picks who sends the next request, and what fault meets it."""
 
     def __init__(self, model: Any, program: Program, choose: Choose, fault: Callable[[tuple[str, ...]], str]) -> None:
         self.model, self.choose, self.fault = model, choose, fault
@@ -246,7 +246,7 @@ class Scenario:
         return getattr(self.table, name)(*arguments)
 
     def alone(self, op: Op, tail: dict[str, Any] | None = None) -> Any:
-        """Run one operation with nobody beside it."""
+        """Run one operation while no other client runs."""
         routine, answer = self.model.start(op, f"alone{self.clock}", {} if tail is None else tail), None
         for _ in range(STEPS):
             self.clock += 1

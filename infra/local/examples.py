@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from infra.local.project import LocalStackError
 from runstore import RunStore
 from runstore.workflow import send_event
 
@@ -92,6 +93,10 @@ def approve(stack: LocalStack, execution_arn: str) -> str:
     deadline = time.monotonic() + WAIT_SECONDS
     while not (request := store.get("request")) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
+    if not request:
+        raise LocalStackError(
+            f"the workflow must store its request within {WAIT_SECONDS:.0f} seconds; {execution_arn} has not"
+        )
     body = {"approved": True, "by": "the demo"}
     sent = send_event(
         request["token"],

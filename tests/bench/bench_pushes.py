@@ -66,7 +66,7 @@ def _together(bench: Bench, writers: int, pushes: int, pace: float) -> Iterator[
     def write(writer: int) -> list[_Push]:
         store, done = RunStore(run_id, table_name=bench.table_name, client=clients[writer]), []
         barrier.wait()
-        time.sleep(random.uniform(0, pace))
+        time.sleep(random.uniform(0, pace))  # so that the writers do not push in step
         for number in range(pushes):
             started = time.perf_counter()
             length = store.push("results", element(writer * pushes + number))

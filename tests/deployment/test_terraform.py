@@ -191,7 +191,7 @@ def test_the_example_workflow_runs_on_what_terraform_deployed(deployed: Deployed
     deadline = time.monotonic() + RUN_SECONDS
     while (run := steps.describe_execution(executionArn=started))["status"] == "RUNNING":
         assert time.monotonic() < deadline, "it still runs"
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks at a run
     assert run["status"] == "SUCCEEDED", run
     output = json.loads(run["output"])
     assert (output["customerId"], output["processedCount"], len(output["results"])) == ("C-1", 5, 5)

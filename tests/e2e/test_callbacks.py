@@ -74,7 +74,7 @@ def test_heartbeats_keep_a_task_alive_and_their_absence_ends_it(states: Recordin
     arn = states.machines.start(states.machines.create({"Wait": states.wait_for_token(HeartbeatSeconds=3)}))
     token = states.token(arn)
     for _ in range(3):
-        time.sleep(1.5)
+        time.sleep(1.5)  # three of them outlast one heartbeat
         states.client.send_task_heartbeat(taskToken=token)
     assert states.stack.describe(arn).status == "RUNNING"
     assert states.stack.wait(arn).error == "States.HeartbeatTimeout"

@@ -112,7 +112,7 @@ def test_activities(states: RecordingStates) -> None:
     activity = states.client.create_activity(name="waits")["activityArn"]
     task = {"Type": "Task", "Resource": activity, "TimeoutSeconds": 1, "End": True}
     arn = states.machines.start(states.machines.create({"Wait": task}))
-    time.sleep(3)
+    time.sleep(3)  # well beyond TimeoutSeconds
     assert states.stack.describe(arn).status == "RUNNING"
     states.client.stop_execution(executionArn=arn)
 

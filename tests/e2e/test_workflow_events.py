@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from infra.local import LocalStack
+from infra.local import LocalStack, examples
+from infra.local.project import LocalStackError
 from runstore import RunStore
 from runstore.store import table_of
 from runstore.workflow import InvalidEventTokenError, send_event
@@ -26,6 +27,13 @@ def send(sample: Machine, token: str, body: Any) -> Any:
         client=sample.stack.client("dynamodb"),
         stepfunctions=sample.stack.client("stepfunctions"),
     )
+
+
+def test_the_demo_says_that_nothing_was_asked_for(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workflow that stores no request ends the demo with one line, not with a traceback."""
+    monkeypatch.setattr(examples, "WAIT_SECONDS", 0.0)
+    with pytest.raises(LocalStackError, match="must store its request"):
+        examples.approve(stack, "no-request")
 
 
 def test_an_expense_is_approved(stack: LocalStack) -> None:

@@ -46,7 +46,7 @@ class _SegmentTarget:
 
 
 class _ChainReplacedError(Exception):
-    """The chain was reset or completed meanwhile: start again at the head."""
+    """The chain was reset, or its run completed, during the operation: start again at the head."""
 
 
 def append(table: Table, tails: TailCache, key: str, change: Change) -> str:
@@ -204,7 +204,7 @@ class _Append:
         return self.after(last)
 
     def write(self, target: _SegmentTarget) -> str | _SegmentTarget:
-        """Write to a segment; if it was closed meanwhile, return the next target."""
+        """Write to a segment; return the next target if another writer has closed it."""
         sent_at = clock.elapsed()
         done, segment = self.send(target.n, self.chain, target.base)
         if segment is not None and not done and (result := self.receipt_in(segment)) is not None:

@@ -89,7 +89,7 @@ def emit_status(execution: dict[str, Any]) -> None:
             },
             allow_aws_source=True,
         )
-    except Exception:  # an execution ends as it ended, whether or not its event can be sent
+    except Exception:  # a lost event must not change how the execution ended
         _logger.exception("The status event of %s could not be sent", execution["executionArn"])
 
 
